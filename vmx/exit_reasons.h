@@ -9,6 +9,7 @@
 #ifndef VTR_VMX_EXIT_REASONS_H
 #define VTR_VMX_EXIT_REASONS_H
 
+#include <linux/bits.h>
 #include <linux/types.h>
 
 enum vtr_vmx_exit_reason {
@@ -21,11 +22,11 @@ enum vtr_vmx_exit_reason {
 
 /* SDM 3C "Basic VM-Exit Information" (25.9.1): the field VM_EXIT_REASON. */
 #define VMX_EXIT_BASIC(reason)	((u32)(reason) & 0xffff)
-#define VMX_EXIT_SSTK_BUSY	(1u << 25) /* shadow stack left prematurely busy */
-#define VMX_EXIT_BUS_LOCK_FLAG	(1u << 26) /* a bus lock came on top */
-#define VMX_EXIT_ENCLAVE	(1u << 27) /* the guest was in an enclave */
-#define VMX_EXIT_PENDING_MTF	(1u << 28) /* a monitor trap is pending */
-#define VMX_EXIT_FROM_ROOT	(1u << 29) /* left root mode (SMM monitors) */
-#define VMX_EXIT_ENTRY_FAILED	(1u << 31) /* the entry failed, nothing ran */
+#define VMX_EXIT_SSTK_BUSY	BIT(25) /* shadow stack left prematurely busy */
+#define VMX_EXIT_BUS_LOCK_FLAG	BIT(26) /* a bus lock came on top */
+#define VMX_EXIT_ENCLAVE	BIT(27) /* the guest was in an enclave */
+#define VMX_EXIT_PENDING_MTF	BIT(28) /* a monitor trap is pending */
+#define VMX_EXIT_FROM_ROOT	BIT(29) /* left root mode (SMM monitors) */
+#define VMX_EXIT_ENTRY_FAILED	BIT(31) /* the entry failed, nothing ran */
 
 #endif /* VTR_VMX_EXIT_REASONS_H */
