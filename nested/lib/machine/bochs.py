@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Engine "bochs": an emulated Intel processor with VMX, on any host.
+
+main.py calls cold() to boot or saved.restore() to continue a saved machine.
+Both start the emulator in a directory of the run's own, in memory, which
+holds its configuration, RAM image and pipes.  bochs/headless.c is preloaded.
+Subtle: `ips` is not a speed but the rate of the emulated clock against
+instructions; the kernel is told the same rate (tsc_early_khz), for the
+processor's own CPUID leaves claim 3,500 MHz.
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+from dataclasses import dataclass
+
+from . import cache, image
+from .errors import Failure, UsageError
+from .kernels import NESTED
+
+BOCHS = "/usr/bin/bochs-bin"
+BIOS = "/usr/share/bochs/BIOS-bochs-latest"
+VGA_BIOS = "/usr/share/vgabios/vgabios.bin"
+MEMORY_LIMIT = 2048
+FRAMES = "frames"
+CPU_MODELS = {
+    "vmx": "corei7_skylake_x",
+    "no-ept": "core2_penryn_t9600",
+    "no-vmx": "p4_prescott_celeron_336",
+}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the emulated hardware is; part of a saved machine's key."""
+
+    cpus: int
+    memory: int     # MB
+    cpu: str
+
+    @property
+    def ips(self) -> int:
+        """With two processors an idle one is emulated too: a slow clock idles less."""
+        return 20_000_000 if self.cpus == 1 else 10_000_000
+
+    def check(self) -> None:
+        if self.cpus not in (1, 2):
+            raise UsageError(f"--cpus {self.cpus}: engine bochs has 1 or 2 processors "
+                             "(with more, Linux does not get through its boot in useful time)")
+        if self.memory > MEMORY_LIMIT:
+            raise UsageError(f"--memory {self.memory}: engine bochs has at most {MEMORY_LIMIT} MB")
+
+
+def command_line(shape: Shape) -> list[str]:
+    """Kernel options that this emulator needs or that make it boot quickly."""
+    return [f"tsc_early_khz={shape.ips // 1000}"]
+
+
+def configuration(shape: Shape, keys: str | None, image_address: int) -> str:
+    """The emulator's configuration file for a cold boot."""
+    cpu = f"model={CPU_MODELS[shape.cpu]}, count={shape.cpus}, ips={shape.ips}"
+    if shape.cpus > 1:
+        cpu += ", quantum=32"
+    com1 = f"mode=term, dev={keys}" if keys else "mode=null"
+    return f"""\
+display_library: rfb, options="timeout=0"
+cpu: {cpu}, reset_on_triple_fault=1
+memory: guest={shape.memory}, host={shape.memory}
+romimage: file={BIOS}
+vgaromimage: file={VGA_BIOS}
+optromimage1: file=boot.rom, address={image.ROM_ADDRESS:#x}
+optramimage1: file=ram.bin, address={image_address:#x}
+boot: floppy
+com1: enabled=1, {com1}
+parport1: enabled=1, file={FRAMES}
+clock: sync=none, time0=946684800
+log: bochs.log
+panic: action=fatal
+error: action=report
+info: action=report
+debug: action=ignore
+magic_break: enabled=1
+port_e9_hack: enabled=1
+"""
+
+
+def headless() -> pathlib.Path:
+    return image.compiled("headless.so", NESTED / "bochs" / "headless.c",
+                          ["-shared", "-fPIC", "-O2", "-Wall", "-Wextra"])
+
+
+class Emulator:
+    """A running emulator; the Machine that session.py works on."""
+
+    def __init__(self, place: pathlib.Path, arguments: list[str], commands: str) -> None:
+        self.place = place
+        (place / "commands").write_text(commands)
+        os.mkfifo(place / FRAMES)
+        # Open for both: no end of file before the emulator opens its side.
+        self.frames_fd = os.open(place / FRAMES, os.O_RDWR | os.O_NONBLOCK)
+        self.console_fd, console = os.pipe()
+        environment = os.environ | {"LD_PRELOAD": str(headless()), "VITRINE_CONSOLE_FD": str(console)}
+        with open(place / "debugger.log", "wb") as log:
+            try:
+                self.process = subprocess.Popen(
+                    [BOCHS, "-q", *arguments, "-rc", "commands"], cwd=place, env=environment,
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                    pass_fds=(console,), start_new_session=True)
+            except OSError as error:
+                raise Failure(f"cannot run {BOCHS}: {error.strerror}; "
+                              "try `nested/ensure-packages bochs`") from error
+            finally:
+                os.close(console)
+
+    def why_ended(self) -> str:
+        log = self._read("bochs.log")
+        if "soft power off" in log:
+            return "the machine was switched off before the command had ended"
+        panics = re.findall(r"^\d+p\[[^\]]*\] >>PANIC<< (.*)$", log, re.MULTILINE)
+        if panics:
+            return f"the emulator gave up: {panics[-1]}"
+        tail = " / ".join(self._read("debugger.log").strip().splitlines()[-3:])
+        return f"the emulator ended with status {self.process.returncode}: {tail}"
+
+    def _read(self, name: str) -> str:
+        try:
+            return (self.place / name).read_text(errors="replace")
+        except OSError:
+            return ""
+
+
+def cold(place: pathlib.Path, shape: Shape, boot: "image.Boot", payload: bytes,
+         keys: str | None = None, commands: str = "c\n") -> Emulator:
+    """Boot a machine in the empty directory PLACE."""
+    try:
+        (place / "boot.rom").write_bytes(boot.rom())
+        image.write_ram(place / "ram.bin", boot.kernel, boot.root, payload)
+        (place / "bochsrc").write_text(configuration(shape, keys, boot.layout.pads))
+    except OSError as error:
+        raise Failure(f"{place}: {error.strerror}") from error
+    return Emulator(place, ["-f", "bochsrc"], commands)
+
+
+def version() -> str:
+    return cache.file_mark(BOCHS) + cache.file_mark(BIOS)

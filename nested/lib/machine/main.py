@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""nested/run from its arguments to its exit status.
+
+The story: read the options, choose an engine, find the kernel, pack the job,
+start a machine (saved or cold), watch the session, judge the outcome.
+judge() holds the rules of what counts as success.
+"""
+
+import argparse
+import contextlib
+import io
+import pathlib
+import signal
+import sys
+import tarfile
+import time
+from types import FrameType
+
+from . import bochs, image, kernels, options, payload, rundir, saved
+from .errors import FAILED, MACHINE_FAILED, OK, TIMED_OUT, Failure, UsageError
+from .session import Machine, Outcome, Session
+
+TAIL_LINES = 40
+COMMAND_LINE = [
+    # The kernel's log goes byte by byte to port 0xe9: no driver, no baud rate.
+    "earlycon=uart8250,io,0xe9", "keep_bootcon", "ignore_loglevel",
+    # The serial port belongs to the agent.
+    "8250.nr_uarts=0",
+    # Steps of the boot that cost seconds in an emulator and serve no test here.
+    "cryptomgr.notests", "nokaslr", "mitigations=off", "rcupdate.rcu_expedited=1",
+    "initcall_blacklist=load_system_certificate_list,trace_eval_init,"
+    "init_kprobe_trace,cubictcp_register",
+    # The emulator's CPUID states a wrong size for the compacted XSAVE format.
+    "noxsaves",
+]
+
+
+class Stopped(Exception):
+    """A signal asked nested/run to end."""
+
+
+def note(text: str) -> None:
+    print(f"nested/run: {text}", file=sys.stderr, flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, on_signal)
+    try:
+        return run(options.parse(arguments))
+    except Failure as failure:
+        note(str(failure))
+        return failure.status
+    except Stopped as stopped:
+        number = stopped.args[0]
+        note(f"stopped by signal {number}; the machine is gone")
+        return 128 + number
+    except BrokenPipeError:
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        note(f"{error.filename or 'host'}: {error.strerror}")
+        return FAILED
+
+
+def on_signal(number: int, _frame: FrameType | None) -> None:
+    raise Stopped(number)
+
+
+def run(opts: argparse.Namespace) -> int:
+    start = time.monotonic()
+    shape = bochs.Shape(opts.cpus, opts.memory, opts.cpu)
+    shape.check()
+    job = job_of(opts)
+    kernel = kernels.get(opts.kernel)
+    boot = boot_of(opts, kernel, shape)
+    data = payload.in_memory(payload.archive(job, kernel))
+    with rundir.open_for(2 * opts.memory << 20) as work, contextlib.ExitStack() as files:
+        if opts.warm:
+            place = saved.ensure(shape, boot, work)
+            note(f"saved machine: {place}")
+            return OK
+        begin = saved.restore if not opts.cold else bochs.cold
+        machine = begin(work, shape, boot, data)
+        out = files.enter_context(open(work / "out.tar", "w+b")) if opts.out else None
+        log = files.enter_context(open(work / "kernel.log", "wb"))
+        session = Session(machine, timeout=opts.timeout, files=out, log=log,
+                          on_line=print_kernel_line if opts.verbose else None)
+        outcome = session.run()
+        if out:
+            unpack_out(out, opts.out)
+        log.flush()
+        if opts.keep_log:
+            keep_logs(work, opts.keep_log)
+        if opts.time:
+            print_times(start, outcome)
+        return judge(opts, session, outcome)
+
+
+def job_of(opts: argparse.Namespace) -> payload.Job:
+    return payload.Job(
+        argv=opts.command, tree=opts.tree, files=options.files(opts), modules=opts.module,
+        programs=opts.program, want_out=bool(opts.out), scan_leaks=opts.kernel == "debug",
+        env=dict(pair.split("=", 1) for pair in opts.env))
+
+
+def boot_of(opts: argparse.Namespace, kernel: kernels.Kernel, shape: bochs.Shape) -> image.Boot:
+    root = image.initrd()
+    layout = image.check_memory(kernel, opts.memory, len(root))
+    words = [*COMMAND_LINE, *bochs.command_line(shape),
+             f"vitrine.payload={layout.payload:#x},{image.PAYLOAD_SIZE:#x}"]
+    if not opts.cold:
+        words.append("vitrine.save")
+    return image.Boot(kernel, layout, root, " ".join(words + opts.append))
+
+
+# ---- what comes back ----
+
+def print_kernel_line(line: str) -> None:
+    print(f"kernel: {line}", file=sys.stderr, flush=True)
+
+
+def unpack_out(archive: io.BufferedRandom, target: pathlib.Path) -> None:
+    """Unpack what the command left in /out; nothing leaves TARGET."""
+    archive.seek(0)
+    target.mkdir(parents=True, exist_ok=True)
+    try:
+        with tarfile.open(fileobj=archive) as tar:
+            for member in tar:
+                unpack_member(tar, member, target)
+    except tarfile.TarError as error:
+        note(f"--out {target}: the machine sent no whole archive ({error})")
+
+
+def unpack_member(tar: tarfile.TarFile, member: tarfile.TarInfo, target: pathlib.Path) -> None:
+    """Files, directories and links that stay inside; the rest is named and left out."""
+    place = target / member.name
+    inside = target.resolve()
+    aim = place.parent / member.linkname if member.issym() else place
+    if not (member.isreg() or member.isdir() or member.issym()) \
+            or not aim.resolve().is_relative_to(inside):
+        note(f"--out {target}: left out {member.name}: no plain file inside of /out")
+    elif member.isdir():
+        place.mkdir(parents=True, exist_ok=True)
+    elif member.issym():
+        place.unlink(missing_ok=True)
+        place.symlink_to(member.linkname)
+    elif data := tar.extractfile(member):
+        place.unlink(missing_ok=True)
+        place.write_bytes(data.read())
+        place.chmod(member.mode & 0o777)
+
+
+def keep_logs(work: pathlib.Path, target: pathlib.Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for name in ("kernel.log", "bochs.log", "debugger.log", "saved/boot-log"):
+        source = work / name
+        if source.exists():
+            (target / source.name).write_bytes(source.read_bytes())
+
+
+def print_times(start: float, outcome: Outcome) -> None:
+    outcome.marks["end"] = time.monotonic()
+    for name, moment in outcome.marks.items():
+        note(f"{moment - start:7.2f} s  {name}")
+
+
+# ---- the verdict ----
+
+def judge(opts: argparse.Namespace, session: Session, outcome: Outcome) -> int:
+    """Return the exit status; say on stderr why, if it isn't the command's own."""
+    for text in outcome.problems:
+        note(f"in the machine: {text}")
+    reports = session.log.unexpected(opts.expect_log)
+    if opts.expect_reboot:
+        if outcome.was_reset and not reports:
+            return OK
+        outcome.trouble = outcome.trouble or "the machine was expected to reset and did not"
+    if outcome.timed_out:
+        return failed(session, TIMED_OUT, outcome.trouble or "")
+    if reports:
+        text = f"{len(reports)} unexpected report(s) in the kernel log"
+        return failed(session, MACHINE_FAILED, "; ".join(filter(None, [outcome.trouble, text])),
+                      [line for report in reports for line in report.lines])
+    if outcome.trouble or outcome.problems or outcome.status is None:
+        return failed(session, MACHINE_FAILED, outcome.trouble or "see above")
+    return outcome.status
+
+
+def failed(session: Session, status: int, text: str, lines: list[str] | None = None) -> int:
+    for line in lines or session.log.lines[-TAIL_LINES:]:
+        print_kernel_line(line)
+    said = session.outcome.status
+    note(f"{text}" + (f" (the command itself returned {said})" if said is not None else ""))
+    return status
