@@ -1,0 +1,719 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * The whole user interface of Vitrine: /dev/vitrine -> VM fd -> vCPU fd.
+ *
+ * Used by the module (module/ioctl.c checks every argument) and by programs
+ * (userspace-tool/libvitrine is a thin layer over it).  ioctl-uapi/README.md
+ * is the reference with an example for each call.
+ *
+ * Growing without breaking: each structure begins with @size, the caller's
+ * sizeof.  A kernel that knows a longer structure takes the missing tail as
+ * zero; a kernel that knows a shorter one accepts the longer one only if the
+ * tail that it does not know is zero (else E2BIG).  Unknown flags and
+ * non-zero padding are refused with EINVAL.
+ */
+#ifndef _UAPI_VITRINE_H
+#define _UAPI_VITRINE_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define VTR_DEVICE_PATH		"/dev/vitrine"
+#define VTR_API_VERSION		1
+
+/* Limits of this version; struct vtr_caps reports them too. */
+#define VTR_MAX_VCPUS		64	/* vCPUs of one VM */
+#define VTR_MAX_SLOTS		128	/* memory slots of one VM */
+#define VTR_NAME_BYTES		32	/* VM name, with the final NUL */
+#define VTR_SENTENCE_BYTES	192	/* a sentence, with the final NUL */
+
+#define VTR_IOC_MAGIC		0xBE
+
+/* ---- /dev/vitrine --------------------------------------------------- */
+#define VTR_GET_API_VERSION	_IO(VTR_IOC_MAGIC, 0x00) /* arg 0 -> version */
+#define VTR_GET_CAPS		_IO(VTR_IOC_MAGIC, 0x01) /* struct vtr_caps */
+#define VTR_CREATE_VM		_IO(VTR_IOC_MAGIC, 0x02) /* struct vtr_create_vm -> fd */
+/* ---- VM fd ------------------------------------------------------------ */
+#define VTR_VM_SET_SLOT		_IO(VTR_IOC_MAGIC, 0x20) /* struct vtr_slot */
+#define VTR_VM_CREATE_VCPU	_IO(VTR_IOC_MAGIC, 0x21) /* struct vtr_create_vcpu -> fd */
+#define VTR_VM_GET_INFO		_IO(VTR_IOC_MAGIC, 0x22) /* struct vtr_vm_info */
+#define VTR_VM_WALK		_IO(VTR_IOC_MAGIC, 0x23) /* struct vtr_walk */
+/* ---- vCPU fd ---------------------------------------------------------- */
+#define VTR_VCPU_RUN		_IO(VTR_IOC_MAGIC, 0x40) /* arg 0 */
+#define VTR_VCPU_GET_STATE	_IO(VTR_IOC_MAGIC, 0x41) /* struct vtr_state_buffer */
+#define VTR_VCPU_SET_STATE	_IO(VTR_IOC_MAGIC, 0x42) /* struct vtr_state_buffer */
+#define VTR_VCPU_DEBUG		_IO(VTR_IOC_MAGIC, 0x43) /* struct vtr_debug */
+#define VTR_VCPU_TRANSLATE	_IO(VTR_IOC_MAGIC, 0x44) /* struct vtr_translate */
+#define VTR_VCPU_READ_FIELDS	_IO(VTR_IOC_MAGIC, 0x45) /* struct vtr_read_fields */
+#define VTR_VCPU_INJECT		_IO(VTR_IOC_MAGIC, 0x46) /* struct vtr_inject */
+#define VTR_VCPU_GET_STATS	_IO(VTR_IOC_MAGIC, 0x47) /* struct vtr_vcpu_stats */
+
+/* Which back end serves a VM: the tag of raw fields and raw exit reasons. */
+enum vtr_backend_id {
+	VTR_BACKEND_NONE = 0,
+	VTR_BACKEND_VMX	 = 1,
+	VTR_BACKEND_SVM	 = 2,	/* reserved */
+	VTR_BACKEND_FAKE = 3,	/* scripted exits, for unit tests only */
+};
+
+/* The five layers of the picture; trace records and the tool name them. */
+enum vtr_layer {
+	VTR_LAYER_HARDWARE   = 1,
+	VTR_LAYER_HOST_OS    = 2,
+	VTR_LAYER_HYPERVISOR = 3,
+	VTR_LAYER_GUEST_OS   = 4,
+	VTR_LAYER_GUEST_APP  = 5,
+};
+
+/**
+ * struct vtr_feature - one hardware feature in the capability report
+ * @flags: VTR_FEATURE_PRESENT, _USED, _REQUIRED
+ * @pad: zero
+ * @name: name as in the manual
+ * @cost: what its absence costs
+ */
+struct vtr_feature {
+	__u32 flags;
+#define VTR_FEATURE_PRESENT	(1u << 0)
+#define VTR_FEATURE_USED	(1u << 1)
+#define VTR_FEATURE_REQUIRED	(1u << 2)
+	__u32 pad;
+	char name[56];
+	char cost[128];
+};
+
+/**
+ * struct vtr_caps - what this module and this processor can do
+ * @size: in: sizeof(struct vtr_caps) of the caller
+ * @flags: in: zero
+ * @api_version: out: VTR_API_VERSION
+ * @backend: out: enum vtr_backend_id
+ * @max_vcpus: out: vCPUs of one VM
+ * @max_slots: out: memory slots of one VM
+ * @run_bytes: out: bytes to mmap() at offset 0 of a vCPU fd (struct vtr_run)
+ * @trace_offset: out: mmap() offset of the trace ring on a vCPU fd
+ * @trace_bytes: out: bytes of the trace ring (struct vtr_trace_ring)
+ * @nr_features: in: room in @features, out: features that exist
+ * @features: in: array of struct vtr_feature, or 0
+ * @tsc_khz: out: rate of the host's time stamp counter
+ * @pad: zero
+ * @backend_name: out: "vmx"
+ */
+struct vtr_caps {
+	__u32 size;
+	__u32 flags;
+	__u32 api_version;
+	__u32 backend;
+	__u32 max_vcpus;
+	__u32 max_slots;
+	__u32 run_bytes;
+	__u32 trace_offset;
+	__u32 trace_bytes;
+	__u32 nr_features;
+	__aligned_u64 features;
+	__u32 tsc_khz;
+	__u32 pad;
+	char backend_name[16];
+};
+
+/**
+ * struct vtr_create_vm - create a VM, bound to the caller's address space
+ * @size: sizeof(struct vtr_create_vm)
+ * @flags: VTR_VM_TRACE: each vCPU records its exits in the trace ring
+ * @irqchip: 0: interrupt controllers on the user side (the only kind yet)
+ * @pad: zero
+ * @name: NUL-terminated; letters, digits, '.', '_' and '-'; empty: "vmN"
+ */
+struct vtr_create_vm {
+	__u32 size;
+	__u32 flags;
+#define VTR_VM_TRACE		(1u << 0)
+	__u32 irqchip;
+	__u32 pad;
+	char name[VTR_NAME_BYTES];
+};
+
+/**
+ * struct vtr_slot - set or delete a memory slot
+ * @size: sizeof(struct vtr_slot)
+ * @flags: VTR_SLOT_READONLY: guest writes stop at the VM as writes to no memory
+ * @slot: 0 .. max_slots - 1
+ * @pad: zero
+ * @gpa: guest physical address, 4 KiB aligned
+ * @bytes: length, 4 KiB aligned; 0 deletes the slot
+ * @hva: the caller's memory that backs it, 4 KiB aligned
+ */
+struct vtr_slot {
+	__u32 size;
+	__u32 flags;
+#define VTR_SLOT_READONLY	(1u << 0)
+	__u32 slot;
+	__u32 pad;
+	__aligned_u64 gpa;
+	__aligned_u64 bytes;
+	__aligned_u64 hva;
+};
+
+/**
+ * struct vtr_create_vcpu - create a vCPU in its reset state
+ * @size: sizeof(struct vtr_create_vcpu)
+ * @flags: zero
+ * @id: 0 .. max_vcpus - 1, unused so far
+ * @apic_id: APIC id shown in CPUID; need not equal @id
+ */
+struct vtr_create_vcpu {
+	__u32 size;
+	__u32 flags;
+	__u32 id;
+	__u32 apic_id;
+};
+
+/**
+ * struct vtr_vm_info - a VM's state and counters
+ * @size: in: sizeof(struct vtr_vm_info)
+ * @flags: out: VTR_VM_DEAD
+ * @id: out: number in debugfs and trace records
+ * @nr_vcpus: out: vCPUs that exist
+ * @nr_slots: out: slots in use
+ * @backend: out: enum vtr_backend_id
+ * @table_pages: out: pages of second-level tables
+ * @mapped_4k: out: 4 KiB leaves now mapped
+ * @mapped_2m: out: 2 MiB leaves now mapped
+ * @faults: out: second-level faults served so far
+ * @zaps: out: leaves removed because the host took memory back
+ * @name: out: the VM's name
+ * @dead_reason: out: why the VM was stopped, if it was
+ */
+struct vtr_vm_info {
+	__u32 size;
+	__u32 flags;
+#define VTR_VM_DEAD		(1u << 0)
+	__u32 id;
+	__u32 nr_vcpus;
+	__u32 nr_slots;
+	__u32 backend;
+	__aligned_u64 table_pages;
+	__aligned_u64 mapped_4k;
+	__aligned_u64 mapped_2m;
+	__aligned_u64 faults;
+	__aligned_u64 zaps;
+	char name[VTR_NAME_BYTES];
+	char dead_reason[VTR_SENTENCE_BYTES];
+};
+
+/**
+ * struct vtr_walk - second-level walk of one guest physical address
+ * @size: in: sizeof(struct vtr_walk)
+ * @flags: in: zero
+ * @gpa: in: the address
+ * @nr_levels: out: entries read, from the root downwards
+ * @rights: out: VTR_WALK_* of the whole walk; 0: not mapped
+ * @leaf_bytes: out: bytes that the leaf maps; 0: not mapped
+ * @slot: out: memory slot that holds @gpa, ~0: none
+ * @pad: zero
+ * @hva: out: the caller's address behind @gpa, if it is in a slot
+ * @level: out: level of entry i (4 = root table)
+ * @entry: out: the entry, with the host's frame number masked out
+ */
+struct vtr_walk {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 gpa;
+	__u32 nr_levels;
+	__u32 rights;
+#define VTR_WALK_READ		(1u << 0)
+#define VTR_WALK_WRITE		(1u << 1)
+#define VTR_WALK_EXEC		(1u << 2)
+	__aligned_u64 leaf_bytes;
+	__u32 slot;
+	__u32 pad;
+	__aligned_u64 hva;
+	__u32 level[6];
+	__aligned_u64 entry[6];
+};
+
+/* ---- running: struct vtr_run, mmap()ed at offset 0 of the vCPU fd ------ */
+
+/* Why VTR_VCPU_RUN came back with 0 (struct vtr_run.exit). */
+enum vtr_exit_kind {
+	VTR_EXIT_NONE	   = 0,
+	VTR_EXIT_IO	   = 1,	/* port access: finish it, then run again */
+	VTR_EXIT_MMIO	   = 2,	/* reserved: memory-mapped I/O */
+	VTR_EXIT_HYPERCALL = 3,	/* guest asks; put the answer in hypercall.ret */
+	VTR_EXIT_HLT	   = 4,	/* guest waits for an event */
+	VTR_EXIT_SHUTDOWN  = 5,	/* triple fault */
+	VTR_EXIT_WINDOW	   = 6,	/* the interrupt window asked for is open */
+	VTR_EXIT_DEBUG	   = 7,	/* a step asked for by VTR_VCPU_DEBUG is done */
+	VTR_EXIT_FAIL_ENTRY = 8, /* the processor refused the VM entry */
+	VTR_EXIT_STOPPED   = 9,	/* the VM is dead; see the sentence */
+	VTR_EXIT_IMMEDIATE = 10, /* immediate_exit was set */
+};
+
+/* Neutral kinds of hardware exits, as in trace records and statistics. */
+enum vtr_hw_kind {
+	VTR_HW_NONE	= 0,
+	VTR_HW_CPUID	= 1,
+	VTR_HW_MSR	= 2,
+	VTR_HW_IO	= 3,
+	VTR_HW_HLT	= 4,
+	VTR_HW_HYPERCALL = 5,
+	VTR_HW_SLAT	= 6,	/* second-level (EPT/NPT) violation */
+	VTR_HW_HOST_IRQ	= 7,	/* an interrupt for the host */
+	VTR_HW_HOST_NMI	= 8,
+	VTR_HW_TRIPLE	= 9,
+	VTR_HW_CR	= 10,
+	VTR_HW_DR	= 11,
+	VTR_HW_EXCEPTION = 12,
+	VTR_HW_WINDOW	= 13,	/* interrupt or NMI window */
+	VTR_HW_STEP	= 14,	/* monitor trap flag or its equal */
+	VTR_HW_INSN	= 15,	/* another instruction, answered in the back end */
+	VTR_HW_FAIL	= 16,	/* the entry failed */
+	VTR_HW_OTHER	= 17,	/* not handled: stops the VM */
+	VTR_HW_NR	= 18,
+};
+
+/**
+ * struct vtr_run - shared page between VTR_VCPU_RUN and the program
+ * @immediate_exit: in: come back before the next VM entry (also set from a
+ *	signal handler); the call then finishes unfinished I/O and returns 0
+ *	with VTR_EXIT_IMMEDIATE
+ * @request_window: in: come back as soon as an interrupt could be injected
+ * @cr8: in/out: guest task priority; taken over when @set_cr8 is 1
+ * @set_cr8: in: take @cr8 over at the next entry; the kernel clears it
+ * @exit: out: enum vtr_exit_kind
+ * @ready_for_injection: out: an interrupt may be injected now
+ * @if_flag: out: RFLAGS.IF of the guest
+ * @level: out: 0: this VM's own guest (1 and up: nested guests, reserved)
+ * @backend: out: enum vtr_backend_id, the tag of @hw_reason
+ * @hw_reason: out: the processor's own exit reason of the last exit
+ * @hw_qualification: out: the processor's own qualification of the last exit
+ * @hw_kind: out: enum vtr_hw_kind of the last exit
+ * @insn_bytes: out: length of the instruction that exited, 0 if not known
+ * @rip: out: guest RIP (at the instruction for unfinished work)
+ * @exits: out: exits of this vCPU so far
+ * @io: VTR_EXIT_IO: @io.data holds what an OUT writes; for an IN the program
+ *	puts the answer there before the next run.  @io.bytes is 1, 2 or 4
+ * @mmio: VTR_EXIT_MMIO (reserved)
+ * @hypercall: VTR_EXIT_HYPERCALL: number and arguments as given in RAX, RBX,
+ *	RCX, RDX, RSI; @hypercall.ret goes to RAX at the next run
+ * @fail: VTR_EXIT_FAIL_ENTRY: @fail.insn_error is the VM-instruction error
+ *	(VMfailValid) or 0; @fail.reason the exit reason with bit 31 set
+ *	("VM-entry failure"), or 0
+ * @debug: VTR_EXIT_DEBUG: what was stepped (VTR_DEBUG_*)
+ * @sentence: out: for FAIL_ENTRY and STOPPED: what happened, in words
+ */
+struct vtr_run {
+	__u8 immediate_exit;
+	__u8 request_window;
+	__u8 set_cr8;
+	__u8 pad0[5];
+	__aligned_u64 cr8;
+
+	__u32 exit;
+	__u8 ready_for_injection;
+	__u8 if_flag;
+	__u8 level;
+	__u8 pad1;
+	__u32 backend;
+	__u32 hw_reason;
+	__aligned_u64 hw_qualification;
+	__u32 hw_kind;
+	__u32 insn_bytes;
+	__aligned_u64 rip;
+	__aligned_u64 exits;
+	__aligned_u64 reserved[8];
+
+	union {
+		struct {
+			__u16 port;
+			__u8 bytes;
+			__u8 is_in;
+			__u32 count;
+			__aligned_u64 data;
+		} io;
+		struct {
+			__aligned_u64 gpa;
+			__u8 bytes;
+			__u8 is_write;
+			__u8 pad[6];
+			__aligned_u64 data;
+		} mmio;
+		struct {
+			__aligned_u64 nr;
+			__aligned_u64 args[4];
+			__aligned_u64 ret;
+		} hypercall;
+		struct {
+			__u32 insn_error;
+			__u32 reason;
+			__aligned_u64 qualification;
+		} fail;
+		struct {
+			__u32 what;
+			__u32 pad;
+		} debug;
+		__u8 room[256];
+	};
+	char sentence[VTR_SENTENCE_BYTES];
+};
+
+/* Hypercall numbers that the module answers itself, without leaving the kernel. */
+#define VTR_HC_NOP		0x0	/* RAX := 0 */
+#define VTR_HC_API_VERSION	0x1	/* RAX := VTR_API_VERSION */
+#define VTR_HC_VCPU_ID		0x2	/* RAX := this vCPU's id */
+#define VTR_HC_USER_FIRST	0x1000	/* from here on: VTR_EXIT_HYPERCALL */
+/* Any other number below VTR_HC_USER_FIRST: RAX := VTR_HC_UNKNOWN. */
+#define VTR_HC_UNKNOWN		(~0ULL)
+
+/* ---- the trace ring, mmap()ed read-only at vtr_caps.trace_offset ------- */
+
+/* The arrows of the picture, one record each. */
+enum vtr_trace_kind {
+	VTR_TRACE_ENTRY	   = 1,	/* 3 -> guest: about to enter */
+	VTR_TRACE_EXIT	   = 2,	/* guest -> 3: the exit, arg0 = guest RIP */
+	VTR_TRACE_HANDLED  = 3,	/* the module finished it, arg0 = result */
+	VTR_TRACE_TO_USER  = 4,	/* 3 -> 2 -> tool, arg0 = enum vtr_exit_kind */
+	VTR_TRACE_FROM_USER = 5, /* tool -> 2 -> 3: VTR_VCPU_RUN begins */
+	VTR_TRACE_INJECT   = 6,	/* an event goes in, arg0 = vector */
+	VTR_TRACE_HOST	   = 7,	/* 3 -> 2: the host takes its interrupt */
+};
+
+/**
+ * struct vtr_trace_record - one arrow, 64 bytes
+ * @seq: number of the record, from 0; a gap means lost records
+ * @tsc: host time stamp counter
+ * @kind: enum vtr_trace_kind
+ * @version: 1
+ * @level: 0 (nested guests later)
+ * @hw_kind: enum vtr_hw_kind of the exit it belongs to
+ * @vcpu: vCPU id
+ * @cpu: host CPU
+ * @hw_reason: the processor's own exit reason
+ * @insn_bytes: length of the instruction that exited
+ * @qualification: the processor's own exit qualification
+ * @arg0: by @kind
+ * @arg1: by @hw_kind: port | bytes << 16 | is_in << 24; GPA; MSR; CPUID leaf;
+ *	hypercall number
+ * @arg2: by @hw_kind: data of I/O, MSR or hypercall result
+ */
+struct vtr_trace_record {
+	__aligned_u64 seq;
+	__aligned_u64 tsc;
+	__u8 kind;
+	__u8 version;
+	__u8 level;
+	__u8 hw_kind;
+	__u16 vcpu;
+	__u16 cpu;
+	__u32 hw_reason;
+	__u32 insn_bytes;
+	__aligned_u64 qualification;
+	__aligned_u64 arg0;
+	__aligned_u64 arg1;
+	__aligned_u64 arg2;
+};
+
+/**
+ * struct vtr_trace_ring - header page of the ring; records follow it
+ * @head: records written so far; record n lies at index n % @nr_records
+ * @nr_records: records in the ring
+ * @record_bytes: sizeof(struct vtr_trace_record)
+ * @data_offset: bytes from the header to record 0
+ * @enabled: 1 if this VM records
+ *
+ * Only the vCPU's own thread writes.  A reader takes @head (acquire), copies
+ * records, takes @head again, and drops those that were overwritten meanwhile.
+ */
+struct vtr_trace_ring {
+	__aligned_u64 head;
+	__u32 nr_records;
+	__u32 record_bytes;
+	__u32 data_offset;
+	__u32 enabled;
+};
+
+/* ---- state records -------------------------------------------------------- */
+
+/*
+ * GET_STATE and SET_STATE carry a sequence of records, each a struct
+ * vtr_state_header followed by its payload, padded to 8 bytes.  GET_STATE
+ * writes the records whose ids are set in @mask; SET_STATE takes them in any
+ * order, checks all of them first, and applies all or none.
+ */
+enum vtr_state_id {
+	VTR_STATE_REGS	 = 1,	/* struct vtr_regs */
+	VTR_STATE_SREGS	 = 2,	/* struct vtr_sregs */
+	VTR_STATE_MSRS	 = 3,	/* array of struct vtr_msr */
+	VTR_STATE_FPU	 = 4,	/* XSAVE image, standard format */
+	VTR_STATE_EVENTS = 5,	/* struct vtr_events */
+	VTR_STATE_DEBUG	 = 6,	/* struct vtr_debug_regs */
+	VTR_STATE_TSC	 = 7,	/* struct vtr_tsc */
+	VTR_STATE_IO	 = 8,	/* struct vtr_io_state: unfinished I/O */
+	/* Reserved: 16 local APIC, 17 timers, 24 SVM, 25 nested VMX. */
+	VTR_STATE_ID_MAX = 31,
+};
+
+/**
+ * struct vtr_state_header - head of one record
+ * @id: enum vtr_state_id
+ * @version: 1
+ * @bytes: payload bytes, without this header and without padding
+ */
+struct vtr_state_header {
+	__u16 id;
+	__u16 version;
+	__u32 bytes;
+};
+
+/**
+ * struct vtr_state_buffer - argument of GET_STATE and SET_STATE
+ * @size: sizeof(struct vtr_state_buffer)
+ * @flags: zero
+ * @mask: GET: bit i asks for id i, 0 for all; SET: zero
+ * @bytes: in: room (GET) or length (SET); out (GET): bytes needed; with too
+ *	little room GET fails with ENOSPC and says here how much it wants
+ * @buffer: user address of the records, 8-byte aligned
+ * @bad_record: out (SET): byte offset of the record that was refused
+ * @pad: zero
+ */
+struct vtr_state_buffer {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 mask;
+	__aligned_u64 buffer;
+	__u32 bytes;
+	__u32 bad_record;
+};
+
+/* General registers in the encoding order of the instruction set. */
+enum vtr_gpr {
+	VTR_RAX, VTR_RCX, VTR_RDX, VTR_RBX, VTR_RSP, VTR_RBP, VTR_RSI, VTR_RDI,
+	VTR_R8, VTR_R9, VTR_R10, VTR_R11, VTR_R12, VTR_R13, VTR_R14, VTR_R15,
+	VTR_NR_GPRS
+};
+
+struct vtr_regs {
+	__aligned_u64 gpr[VTR_NR_GPRS];
+	__aligned_u64 rip;
+	__aligned_u64 rflags;
+};
+
+/**
+ * struct vtr_segment - a segment register, neutral format
+ * @base: base address
+ * @limit: limit in bytes
+ * @selector: selector
+ * @attributes: type(3:0) s(4) dpl(6:5) present(7) avl(8) l(9) db(10) g(11)
+ * @unusable: 1: a null segment
+ * @pad: zero
+ */
+struct vtr_segment {
+	__aligned_u64 base;
+	__u32 limit;
+	__u16 selector;
+	__u16 attributes;
+	__u8 unusable;
+	__u8 pad[7];
+};
+
+struct vtr_table_register {
+	__aligned_u64 base;
+	__u16 limit;
+	__u16 pad[3];
+};
+
+enum vtr_seg { VTR_ES, VTR_CS, VTR_SS, VTR_DS, VTR_FS, VTR_GS, VTR_LDTR, VTR_TR, VTR_NR_SEGS };
+
+struct vtr_sregs {
+	struct vtr_segment seg[VTR_NR_SEGS];
+	struct vtr_table_register gdtr;
+	struct vtr_table_register idtr;
+	__aligned_u64 cr0;
+	__aligned_u64 cr2;
+	__aligned_u64 cr3;
+	__aligned_u64 cr4;
+	__aligned_u64 cr8;
+	__aligned_u64 efer;
+};
+
+struct vtr_msr {
+	__u32 index;
+	__u32 pad;
+	__aligned_u64 value;
+};
+
+/**
+ * struct vtr_events - events in flight and what blocks them
+ * @interrupt_shadow: VTR_SHADOW_STI, VTR_SHADOW_MOV_SS
+ * @nmi_blocked: an NMI handler runs
+ * @nmi_pending: an NMI waits
+ * @activity: enum vtr_activity
+ * @in_flight: event that is delivered at the next entry (kind NONE: none)
+ */
+enum vtr_activity { VTR_ACTIVE = 0, VTR_HALTED = 1, VTR_SHUTDOWN = 2, VTR_WAIT_SIPI = 3 };
+
+enum vtr_event_kind {
+	VTR_EVENT_NONE		= 0,
+	VTR_EVENT_INTERRUPT	= 1,	/* external interrupt, maskable */
+	VTR_EVENT_NMI		= 2,
+	VTR_EVENT_EXCEPTION	= 3,
+	VTR_EVENT_SOFT_INT	= 4,	/* INT n */
+	VTR_EVENT_SOFT_EXC	= 5,	/* INT3, INTO */
+	VTR_EVENT_PRIV_SOFT_EXC	= 6,	/* INT1 */
+};
+
+struct vtr_event {
+	__u8 kind;		/* enum vtr_event_kind */
+	__u8 vector;
+	__u8 has_error;
+	__u8 insn_bytes;	/* for the software kinds */
+	__u32 error;
+};
+
+struct vtr_events {
+	__u8 interrupt_shadow;
+#define VTR_SHADOW_STI		(1u << 0)
+#define VTR_SHADOW_MOV_SS	(1u << 1)
+	__u8 nmi_blocked;
+	__u8 nmi_pending;
+	__u8 activity;
+	__u8 pad[4];
+	struct vtr_event in_flight;
+};
+
+struct vtr_debug_regs {
+	__aligned_u64 dr[4];
+	__aligned_u64 dr6;
+	__aligned_u64 dr7;
+};
+
+/**
+ * struct vtr_tsc - the guest's time stamp counter
+ * @offset: guest TSC = host TSC + @offset
+ * @khz: rate that the guest sees
+ * @pad: zero
+ */
+struct vtr_tsc {
+	__aligned_u64 offset;
+	__u32 khz;
+	__u32 pad;
+};
+
+/**
+ * struct vtr_io_state - port access that the user side has not finished
+ * @pending: 0: none, 1: IN whose answer is missing, 2: hypercall
+ * @bytes: size of the access
+ * @pad: zero
+ * @port: port number
+ */
+struct vtr_io_state {
+	__u8 pending;
+	__u8 bytes;
+	__u16 port;
+	__u32 pad;
+};
+
+/**
+ * struct vtr_inject - queue an event for the next entry
+ * @size: sizeof(struct vtr_inject)
+ * @flags: zero
+ * @event: the event.  VTR_EVENT_INTERRUPT needs ready_for_injection (else
+ *	EAGAIN: set request_window and run); NMI waits for its window by itself;
+ *	a second event while one is queued is EBUSY
+ */
+struct vtr_inject {
+	__u32 size;
+	__u32 flags;
+	struct vtr_event event;
+};
+
+/**
+ * struct vtr_debug - how far VTR_VCPU_RUN goes
+ * @size: sizeof(struct vtr_debug)
+ * @flags: VTR_DEBUG_*; 0 switches all of it off
+ */
+struct vtr_debug {
+	__u32 size;
+	__u32 flags;
+#define VTR_DEBUG_STEP_INSN	(1u << 0) /* one guest instruction */
+#define VTR_DEBUG_STEP_EXIT	(1u << 1) /* one exit, also those the module finishes */
+};
+
+/**
+ * struct vtr_translate - guest virtual to guest physical, in the vCPU's mode
+ * @size: in: sizeof(struct vtr_translate)
+ * @flags: in: zero
+ * @gva: in: linear address
+ * @gpa: out: guest physical address
+ * @page_bytes: out: 4 KiB, 2 MiB, 4 MiB, 1 GiB, or 0: paging is off
+ * @rights: out: VTR_WALK_* as the guest's tables give them
+ *
+ * Fails with EFAULT if the guest's tables do not map @gva.
+ */
+struct vtr_translate {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 gva;
+	__aligned_u64 gpa;
+	__aligned_u64 page_bytes;
+	__u32 rights;
+	__u32 pad;
+};
+
+/**
+ * struct vtr_field - one raw field
+ * @encoding: in: VMCS field encoding
+ * @status: out: 0, or an errno (positive): ENOENT: the processor has no such field
+ * @value: out: the value
+ */
+struct vtr_field {
+	__u32 encoding;
+	__u32 status;
+	__aligned_u64 value;
+};
+
+/**
+ * struct vtr_read_fields - read raw fields; for looking only, never state
+ * @size: sizeof(struct vtr_read_fields)
+ * @flags: zero
+ * @backend: enum vtr_backend_id that @fields is meant for (else EINVAL)
+ * @nr_fields: 1 .. 512
+ * @fields: user address of struct vtr_field []
+ *
+ * Host addresses are masked unless the caller has CAP_SYS_ADMIN.
+ */
+struct vtr_read_fields {
+	__u32 size;
+	__u32 flags;
+	__u32 backend;
+	__u32 nr_fields;
+	__aligned_u64 fields;
+};
+
+#define VTR_STATS_REASONS	80
+
+/**
+ * struct vtr_vcpu_stats - exits and ticks of one vCPU
+ * @size: in: sizeof(struct vtr_vcpu_stats)
+ * @flags: zero
+ * @exits: all exits
+ * @to_user: exits that went up to the user side
+ * @injections: events injected
+ * @migrations: times the vCPU came to another core
+ * @guest_ticks: TSC ticks between entry and exit
+ * @count: exits by the processor's basic exit reason
+ * @ticks: ticks from exit to the next entry or to the user side, by reason
+ */
+struct vtr_vcpu_stats {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 exits;
+	__aligned_u64 to_user;
+	__aligned_u64 injections;
+	__aligned_u64 migrations;
+	__aligned_u64 guest_ticks;
+	__aligned_u64 count[VTR_STATS_REASONS];
+	__aligned_u64 ticks[VTR_STATS_REASONS];
+};
+
+#endif /* _UAPI_VITRINE_H */
