@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory slots as pure data: is a new slot acceptable, which slot holds an
+ * address, which guest addresses lie behind a range of host addresses.
+ *
+ * Called by module/memory.c under its locks; unit tests call it directly.
+ * The rules: 4 KiB alignment, no wrap-around, inside the guest's physical
+ * address width and the user's half of the address space, no overlap with
+ * another slot in guest addresses (host addresses may overlap: an alias).
+ */
+#include <linux/errno.h>
+#include <linux/mm.h>
+
+#include "vtr.h"
+
+static bool ranges_overlap(u64 a, u64 a_bytes, u64 b, u64 b_bytes)
+{
+	return a < b + b_bytes && b < a + a_bytes;
+}
+
+/**
+ * vtr_slots_check() - may @args be applied to @slots?
+ * @slots: the present table
+ * @args: the new slot, padding checked by the caller
+ * @gpa_bits: width of a guest physical address
+ * @user_end: first address that is not the user's
+ *
+ * Return: 0; -EINVAL for an unknown flag, a slot number out of range, an
+ * unaligned or wrapping range, or an address outside of its space; -EEXIST if
+ * another slot holds one of the guest addresses; -ENOENT for the deletion of
+ * an empty slot.
+ */
+int vtr_slots_check(const struct vtr_memslots *slots, const struct vtr_slot *args,
+		    unsigned int gpa_bits, u64 user_end)
+{
+	u64 end;
+
+	if (args->flags & ~VTR_SLOT_READONLY || args->slot >= VTR_MAX_SLOTS)
+		return -EINVAL;
+	if (!args->bytes)
+		return slots->slot[args->slot].bytes ? 0 : -ENOENT;
+	if (!PAGE_ALIGNED(args->gpa | args->bytes | args->hva))
+		return -EINVAL;
+	if (check_add_overflow(args->gpa, args->bytes, &end) || end > BIT_ULL(gpa_bits))
+		return -EINVAL;
+	if (check_add_overflow(args->hva, args->bytes, &end) || end > user_end)
+		return -EINVAL;
+
+	for (u32 i = 0; i < VTR_MAX_SLOTS; i++) {
+		const struct vtr_memslot *s = &slots->slot[i];
+
+		if (i != args->slot && s->bytes &&
+		    ranges_overlap(s->gpa, s->bytes, args->gpa, args->bytes))
+			return -EEXIST;
+	}
+	return 0;
+}
+
+/* Return: the slot that holds @gpa, or NULL. */
+const struct vtr_memslot *vtr_slots_find(const struct vtr_memslots *slots, u64 gpa)
+{
+	for (u32 i = 0; i < VTR_MAX_SLOTS; i++) {
+		const struct vtr_memslot *s = &slots->slot[i];
+
+		if (gpa >= s->gpa && gpa - s->gpa < s->bytes)
+			return s;
+	}
+	return NULL;
+}
+
+/*
+ * Guest addresses of @slot that are backed by [@start, @end) of the host's.
+ * Return: false if there are none.
+ */
+bool vtr_slot_overlap_hva(const struct vtr_memslot *slot, u64 start, u64 end,
+			  u64 *gpa_start, u64 *gpa_end)
+{
+	u64 slot_end = slot->hva + slot->bytes;
+
+	if (!slot->bytes || end <= slot->hva || start >= slot_end)
+		return false;
+	*gpa_start = slot->gpa + (max(start, slot->hva) - slot->hva);
+	*gpa_end = slot->gpa + (min(end, slot_end) - slot->hva);
+	return true;
+}

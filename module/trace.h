@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Trace points `vitrine:*`, one for each arrow of the picture in
+ * docs/architecture.md; read them with trace-cmd, perf or ftrace.
+ *
+ * Hit in process context, outside of the window around VM entry where
+ * instrumentation is forbidden.  Reasons are the processor's own numbers with
+ * the neutral kind beside them.
+ */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM vitrine
+
+#if !defined(VTR_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define VTR_TRACE_H
+
+#include <linux/tracepoint.h>
+
+#include "../ioctl-uapi/vitrine.h"
+
+#define VTR_KIND_NAMES							\
+	{ VTR_HW_NONE, "NONE" }, { VTR_HW_CPUID, "CPUID" },		\
+	{ VTR_HW_MSR, "MSR" }, { VTR_HW_IO, "IO" },			\
+	{ VTR_HW_HLT, "HLT" }, { VTR_HW_HYPERCALL, "HYPERCALL" },	\
+	{ VTR_HW_SLAT, "SLAT" }, { VTR_HW_HOST_IRQ, "HOST_IRQ" },	\
+	{ VTR_HW_HOST_NMI, "HOST_NMI" }, { VTR_HW_TRIPLE, "TRIPLE" },	\
+	{ VTR_HW_CR, "CR" }, { VTR_HW_DR, "DR" },			\
+	{ VTR_HW_EXCEPTION, "EXCEPTION" }, { VTR_HW_WINDOW, "WINDOW" },	\
+	{ VTR_HW_STEP, "STEP" }, { VTR_HW_INSN, "INSN" },		\
+	{ VTR_HW_FAIL, "FAIL" }, { VTR_HW_OTHER, "OTHER" }
+
+#define VTR_EXIT_NAMES							\
+	{ VTR_EXIT_NONE, "NONE" }, { VTR_EXIT_IO, "IO" },		\
+	{ VTR_EXIT_MMIO, "MMIO" }, { VTR_EXIT_HYPERCALL, "HYPERCALL" },	\
+	{ VTR_EXIT_HLT, "HLT" }, { VTR_EXIT_SHUTDOWN, "SHUTDOWN" },	\
+	{ VTR_EXIT_WINDOW, "WINDOW" }, { VTR_EXIT_DEBUG, "DEBUG" },	\
+	{ VTR_EXIT_FAIL_ENTRY, "FAIL_ENTRY" },				\
+	{ VTR_EXIT_STOPPED, "STOPPED" }, { VTR_EXIT_IMMEDIATE, "IMMEDIATE" }
+
+TRACE_EVENT(vtr_entry,
+	TP_PROTO(u32 vm, u32 vcpu, u8 queued, u8 vector),
+	TP_ARGS(vm, vcpu, queued, vector),
+	TP_STRUCT__entry(
+		__field(u32, vm)
+		__field(u32, vcpu)
+		__field(u8, queued)
+		__field(u8, vector)
+	),
+	TP_fast_assign(
+		__entry->vm = vm;
+		__entry->vcpu = vcpu;
+		__entry->queued = queued;
+		__entry->vector = vector;
+	),
+	TP_printk("vm=%u vcpu=%u event=%u vector=%u",
+		  __entry->vm, __entry->vcpu, __entry->queued, __entry->vector)
+);
+
+TRACE_EVENT(vtr_exit,
+	TP_PROTO(u32 vm, u32 vcpu, u32 kind, u32 reason, u64 qualification, u64 rip),
+	TP_ARGS(vm, vcpu, kind, reason, qualification, rip),
+	TP_STRUCT__entry(
+		__field(u32, vm)
+		__field(u32, vcpu)
+		__field(u32, kind)
+		__field(u32, reason)
+		__field(u64, qualification)
+		__field(u64, rip)
+	),
+	TP_fast_assign(
+		__entry->vm = vm;
+		__entry->vcpu = vcpu;
+		__entry->kind = kind;
+		__entry->reason = reason;
+		__entry->qualification = qualification;
+		__entry->rip = rip;
+	),
+	TP_printk("vm=%u vcpu=%u kind=%s reason=%u qualification=0x%llx rip=0x%llx",
+		  __entry->vm, __entry->vcpu,
+		  __print_symbolic(__entry->kind, VTR_KIND_NAMES),
+		  __entry->reason, __entry->qualification, __entry->rip)
+);
+
+TRACE_EVENT(vtr_user_exit,
+	TP_PROTO(u32 vm, u32 vcpu, u32 exit),
+	TP_ARGS(vm, vcpu, exit),
+	TP_STRUCT__entry(
+		__field(u32, vm)
+		__field(u32, vcpu)
+		__field(u32, exit)
+	),
+	TP_fast_assign(
+		__entry->vm = vm;
+		__entry->vcpu = vcpu;
+		__entry->exit = exit;
+	),
+	TP_printk("vm=%u vcpu=%u exit=%s", __entry->vm, __entry->vcpu,
+		  __print_symbolic(__entry->exit, VTR_EXIT_NAMES))
+);
+
+TRACE_EVENT(vtr_inject,
+	TP_PROTO(u32 vm, u32 vcpu, u8 kind, u8 vector, u32 error),
+	TP_ARGS(vm, vcpu, kind, vector, error),
+	TP_STRUCT__entry(
+		__field(u32, vm)
+		__field(u32, vcpu)
+		__field(u8, kind)
+		__field(u8, vector)
+		__field(u32, error)
+	),
+	TP_fast_assign(
+		__entry->vm = vm;
+		__entry->vcpu = vcpu;
+		__entry->kind = kind;
+		__entry->vector = vector;
+		__entry->error = error;
+	),
+	TP_printk("vm=%u vcpu=%u kind=%u vector=%u error=0x%x", __entry->vm,
+		  __entry->vcpu, __entry->kind, __entry->vector, __entry->error)
+);
+
+TRACE_EVENT(vtr_slat_fault,
+	TP_PROTO(u32 vm, u32 vcpu, u64 gpa, u32 access, int result),
+	TP_ARGS(vm, vcpu, gpa, access, result),
+	TP_STRUCT__entry(
+		__field(u32, vm)
+		__field(u32, vcpu)
+		__field(u64, gpa)
+		__field(u32, access)
+		__field(int, result)
+	),
+	TP_fast_assign(
+		__entry->vm = vm;
+		__entry->vcpu = vcpu;
+		__entry->gpa = gpa;
+		__entry->access = access;
+		__entry->result = result;
+	),
+	TP_printk("vm=%u vcpu=%u gpa=0x%llx access=%s%s%s result=%d", __entry->vm,
+		  __entry->vcpu, __entry->gpa,
+		  __entry->access & VTR_WALK_READ ? "r" : "-",
+		  __entry->access & VTR_WALK_WRITE ? "w" : "-",
+		  __entry->access & VTR_WALK_EXEC ? "x" : "-", __entry->result)
+);
+
+TRACE_EVENT(vtr_zap,
+	TP_PROTO(u32 vm, u64 hva_start, u64 hva_end, u64 leaves),
+	TP_ARGS(vm, hva_start, hva_end, leaves),
+	TP_STRUCT__entry(
+		__field(u32, vm)
+		__field(u64, hva_start)
+		__field(u64, hva_end)
+		__field(u64, leaves)
+	),
+	TP_fast_assign(
+		__entry->vm = vm;
+		__entry->hva_start = hva_start;
+		__entry->hva_end = hva_end;
+		__entry->leaves = leaves;
+	),
+	TP_printk("vm=%u hva=0x%llx-0x%llx leaves=%llu", __entry->vm,
+		  __entry->hva_start, __entry->hva_end, __entry->leaves)
+);
+
+#endif /* VTR_TRACE_H */
+
+#undef TRACE_INCLUDE_PATH
+#define TRACE_INCLUDE_PATH .
+#undef TRACE_INCLUDE_FILE
+#define TRACE_INCLUDE_FILE trace
+#include <trace/define_trace.h>
