@@ -70,8 +70,8 @@ static void control_registers(struct kunit *test)
 		{ VMCS_CR0_GUEST_HOST_MASK, 0, 0x80000021, "PE, NE, PG" },
 		{ VMCS_CR0_READ_SHADOW, 0, 0, "" },
 		{ VMCS_HOST_CR0, 0, BIT_ULL(32), "reserved 0x100000000" },
-		{ VMCS_GUEST_CR4, 0, 0x3726f8 & 0xffff, "DE, PSE, PAE, MCE, PGE, OSFXSR, "
-		  "OSXMMEXCPT, VMXE" },
+		{ VMCS_GUEST_CR4, 0, 0x26f8,
+		  "DE, PSE, PAE, MCE, PGE, OSFXSR, OSXMMEXCPT, VMXE" },
 		{ VMCS_HOST_CR4, 0, 0x372000, "VMXE, FSGSBASE, PCIDE, OSXSAVE, SMEP, SMAP" },
 		{ VMCS_CR4_GUEST_HOST_MASK, 0, BIT(13), "VMXE" },
 		{ VMCS_CR4_READ_SHADOW, 0, BIT(15) | BIT(26), "reserved 0x4008000" },
@@ -149,7 +149,8 @@ static void guest_state(struct kunit *test)
 		/* The root's address must not show. */
 		{ VMCS_EPT_POINTER, 0, 0x12345000 | 0x1e,
 		  "walk of 4 levels, write-back, no accessed and dirty bits" },
-		{ VMCS_EPT_POINTER, 0, 0x60, "walk of 5 levels, uncacheable, accessed and dirty bits" },
+		{ VMCS_EPT_POINTER, 0, 0x60,
+		  "walk of 5 levels, uncacheable, accessed and dirty bits" },
 		{ VMCS_EPT_POINTER, 0, 0x19,
 		  "walk of 4 levels, reserved memory type 1, no accessed and dirty bits" },
 	};
@@ -353,4 +354,5 @@ static struct kunit_suite suite = {
 	.name = "vmx_describe",
 	.test_cases = cases,
 };
+
 kunit_test_suite(suite);
