@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vitrine run: run a guest to its end and pass on its status.
+ *
+ * Read run/machine.h for how the VM is made, run/run_vm.c for how it runs;
+ * here is only what the user sees besides the guest's own console.
+ *
+ * Subtle: trace lines go to stderr, so stdout is the guest's alone.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "command.h"
+#include "libvitrine.h"
+#include "run/watcher.h"
+
+struct report {
+	const struct options *options;
+	FILE *trace;
+	struct exit_sum *sum;
+	struct watcher watcher;
+};
+
+static void on_record(void *context, const struct vtr_trace_record *record)
+{
+	struct report *report = context;
+
+	if (report->trace)
+		trace_record_print(record, report->trace);
+}
+
+static void on_row(void *context, const struct exit_row *row)
+{
+	struct report *report = context;
+
+	if (report->options->exits)
+		exit_row_print(row, stderr);
+	if (report->sum)
+		exit_sum_add(report->sum, row);
+}
+
+static bool wants_trace(const struct options *options)
+{
+	return options->trace || options->trace_file || options->exits ||
+	       options->stats;
+}
+
+static int open_report(struct report *report, const struct options *options)
+{
+	memset(report, 0, sizeof(*report));
+	report->options = options;
+	if (options->trace)
+		report->trace = stderr;
+	if (options->trace_file) {
+		report->trace = fopen(options->trace_file, "we");
+		if (!report->trace)
+			return vtr_error(errno, "--trace-file %s: %s",
+					 options->trace_file, strerror(errno));
+	}
+	if (options->stats) {
+		report->sum = exit_sum_new();
+		if (!report->sum)
+			return vtr_error(ENOMEM, "no memory for statistics");
+	}
+	report->watcher.record = on_record;
+	report->watcher.row = on_row;
+	report->watcher.context = report;
+	return 0;
+}
+
+static int close_report(struct report *report)
+{
+	int ret = 0;
+
+	exit_sum_free(report->sum);
+	if (report->trace && report->trace != stderr && fclose(report->trace))
+		ret = vtr_error(errno, "--trace-file %s: %s",
+				report->options->trace_file, strerror(errno));
+	return ret;
+}
+
+static const char *outcome_word(enum outcome_kind kind)
+{
+	static const char *const words[] = {
+		[OUTCOME_NONE] = "none",
+		[OUTCOME_HALTED] = "halted",
+		[OUTCOME_EXIT] = "exit",
+		[OUTCOME_TRIPLE_FAULT] = "triple fault",
+		[OUTCOME_ENTRY_FAILED] = "entry failed",
+		[OUTCOME_STOPPED] = "stopped",
+		[OUTCOME_UNKNOWN_IO] = "unknown port",
+		[OUTCOME_TIMEOUT] = "time-out",
+		[OUTCOME_SIGNAL] = "signal",
+		[OUTCOME_QUIT] = "quit",
+		[OUTCOME_FAILED] = "failed",
+	};
+
+	return words[kind];
+}
+
+static void print_json(struct machine *machine, struct report *report)
+{
+	cJSON *json = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(json, "outcome",
+				outcome_word(machine->outcome.kind));
+	json_count(json, "status", machine->outcome.status);
+	cJSON_AddStringToObject(json, "sentence", machine->outcome.sentence);
+	json_count(json, "marks", machine->marks);
+	json_count(json, "unknown_port_reads", machine->io.unknown_reads);
+	json_count(json, "unknown_port_writes", machine->io.unknown_writes);
+	json_count(json, "lost_records", report->watcher.lost);
+	if (report->sum)
+		cJSON_AddItemToObject(json, "exits",
+				      exit_sum_json(report->sum));
+	json_print(json, stdout);
+}
+
+static void print_report(struct machine *machine, struct report *report)
+{
+	machine_report(machine, "run");
+	if (report->options->json) {
+		print_json(machine, report);
+		return;
+	}
+	if (report->sum)
+		exit_sum_print(report->sum, stderr);
+	if (report->watcher.lost)
+		fprintf(stderr, "vitrine: %llu trace records were overwritten before they could be read\n",
+			(ull)report->watcher.lost);
+}
+
+static int run_and_report(const struct options *options, struct report *report)
+{
+	bool trace = wants_trace(options);
+	struct machine machine;
+	int status;
+
+	if (machine_create(&machine, options, trace, true))
+		return command_failed(&cmd_run);
+	if (trace)
+		watcher_attach(&report->watcher, &machine);
+	if (options->exits)
+		exit_rows_title(stderr);
+	run_vm(&machine);
+	if (trace)
+		watcher_finish(&report->watcher, &machine);
+	console_close(&machine.console);
+	print_report(&machine, report);
+	status = machine.outcome.status;
+	machine_destroy(&machine);
+	return status;
+}
+
+static int run(const struct options *options)
+{
+	struct report report;
+	int status;
+
+	if (open_report(&report, options)) {
+		close_report(&report);
+		return command_failed(&cmd_run);
+	}
+	status = run_and_report(options, &report);
+	if (close_report(&report))
+		return command_failed(&cmd_run);
+	return status;
+}
+
+static const struct opt rows[] = {
+	{ "exits", 'e', OPT_FLAG, offsetof(struct options, exits), NULL, NULL,
+	  "print each exit on stderr as it happens", NULL, 0, 0 },
+	{ "stats", 's', OPT_FLAG, offsetof(struct options, stats), NULL, NULL,
+	  "print a table of the exits by reason on stderr at the end", NULL, 0,
+	  0 },
+	{ "trace", 0, OPT_FLAG, offsetof(struct options, trace), NULL, NULL,
+	  "print every trace record on stderr", NULL, 0, 0 },
+	{ "trace-file", 0, OPT_STRING, offsetof(struct options, trace_file),
+	  "FILE", NULL, "write every trace record to FILE", NULL, 0, 0 },
+};
+
+static const struct opt_group run_options = OPT_GROUP("run options", rows);
+
+const struct command cmd_run = {
+	.name = "run",
+	.summary = "run a guest: flat binary, ELF, or multiboot kernel",
+	.usage = "[options] GUEST [-- guest arguments]",
+	.description =
+		"Runs GUEST until it ends. Its serial port (0x3f8) is the terminal; "
+		"on a terminal Ctrl-A x ends the VM. The debug console is port 0xe9. "
+		"Ports without a device read as all ones.\n"
+		"Hypercalls (VMCALL, number in RAX, argument in RBX): 0x1000 print a "
+		"byte, 0x1001 end with a status, 0x1002 count a mark.\n"
+		"\n"
+		"Exit status: that of the guest: (v << 1) | 1 for a v written to the "
+		"debug exit port, low 8 bits; the argument of hypercall 0x1001; 0 when "
+		"every started vCPU halted (no device raises interrupts yet, so HLT "
+		"ends a vCPU whether interrupts are on or off). "
+		"1 the tool failed, 2 wrong usage, 120 triple fault, 121 VM entry "
+		"refused, 122 stopped by the module, 123 unknown port (--strict-io), "
+		"124 time-out, 128 + n ended by signal n.",
+	.guest = GUEST_NEEDED,
+	.groups = { &guest_options, &run_options, &common_options },
+	.run = run,
+};

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * main(), alone in its file so that the tests can link the rest of the tool
+ * and call vitrine_main() with a scripted device.
+ *
+ * Read main.c next.
+ */
+#include "command.h"
+
+int main(int argc, char **argv)
+{
+	return vitrine_main(argc, argv);
+}

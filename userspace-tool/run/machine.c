@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Putting a machine together and taking it apart.
+ *
+ * Read machine.h first.  The order is: device, console, devices on the bus,
+ * memory, image, VM and slots, vCPUs; destroying goes backwards and copes with
+ * a machine that is half made.
+ *
+ * Subtle: the image is loaded before the VM is created, so a wrong file costs
+ * nothing in the kernel; the device is opened first, so that "not loaded" is
+ * said before anything else.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "boot.h"
+#include "machine.h"
+
+/* The lock is held: a device is being written. */
+static void end_locked(struct machine *machine, enum outcome_kind kind,
+		       int status, const char *fmt, va_list args)
+{
+	if (machine->outcome.kind != OUTCOME_NONE)
+		return;
+	machine->outcome.kind = kind;
+	machine->outcome.status = status;
+	vsnprintf(machine->outcome.sentence, sizeof(machine->outcome.sentence),
+		  fmt, args);
+	__atomic_store_n(&machine->stop, true, __ATOMIC_RELEASE);
+	eventfd_write(machine->done_fd, 1);
+}
+
+void machine_end(struct machine *machine, enum outcome_kind kind, int status,
+		 const char *fmt, ...)
+{
+	va_list args;
+
+	pthread_mutex_lock(&machine->lock);
+	va_start(args, fmt);
+	end_locked(machine, kind, status, fmt, args);
+	va_end(args);
+	pthread_mutex_unlock(&machine->lock);
+}
+
+static void __attribute__((format(printf, 4, 5)))
+end_from_device(struct machine *machine, enum outcome_kind kind, int status,
+		const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	end_locked(machine, kind, status, fmt, args);
+	va_end(args);
+}
+
+static void guest_ended(void *context, uint32_t value)
+{
+	uint32_t status = (value << 1) | 1;
+
+	end_from_device(context, OUTCOME_EXIT, status & 0xff,
+			"the guest wrote 0x%x to the debug exit port: status %u",
+			value, status);
+}
+
+static int plug_devices(struct machine *machine)
+{
+	const struct options *options = machine->options;
+	struct bus *io = &machine->io;
+	int ret;
+
+	bus_init(io, "I/O ports");
+	serial_init(&machine->serial, console_put, &machine->console);
+	debug_exit_init(&machine->debug_exit, guest_ended, machine);
+	debug_console_init(&machine->debug_console, console_put,
+			   &machine->console);
+	ret = bus_add(io, 0x3f8, SERIAL_PORTS, &serial_ops, &machine->serial);
+	if (!ret)
+		ret = bus_add(io, DEBUG_CONSOLE_PORT, 1, &debug_console_ops,
+			      &machine->debug_console);
+	if (!ret)
+		ret = bus_add(io, options->debug_exit.value, DEBUG_EXIT_PORTS,
+			      &debug_exit_ops, &machine->debug_exit);
+	if (!ret)
+		bus_reset(io);
+	return ret;
+}
+
+static void say_loaded(const struct machine *machine)
+{
+	static const char *const formats[] = { "", "flat", "ELF", "multiboot" };
+	static const char *const modes[] = { "", "real", "protected", "long" };
+	const struct loader *loader = &machine->loader;
+
+	fprintf(stderr, "vitrine: %s: %s, enters %s mode at 0x%llx\n",
+		machine->options->guest, formats[loader->format],
+		modes[loader->mode], (ull)loader->entry);
+	for (unsigned int i = 0; i < loader->nr_claims; i++) {
+		const struct claim *claim = &loader->claims[i];
+
+		fprintf(stderr, "vitrine:   0x%08llx-0x%08llx %s\n",
+			(ull)claim->gpa, (ull)(claim->gpa + claim->bytes - 1),
+			claim->what);
+	}
+}
+
+static int load(struct machine *machine)
+{
+	int ret = guest_mem_init(&machine->mem, machine->options->memory.value);
+
+	if (!ret)
+		ret = load_guest(&machine->loader, machine->options,
+				 &machine->mem);
+	if (!ret)
+		ret = boot_prepare(&machine->loader);
+	if (!ret && machine->options->verbose)
+		say_loaded(machine);
+	return ret;
+}
+
+static int create_vm(struct machine *machine, bool trace)
+{
+	int ret = vtr_vm_create(machine->dev, machine->options->name,
+				trace ? VTR_VM_TRACE : 0, &machine->vm);
+
+	for (unsigned int i = 0; !ret && i < machine->mem.nr_regions; i++) {
+		const struct guest_region *region = &machine->mem.region[i];
+
+		ret = vtr_vm_set_slot(machine->vm, i, region->gpa, region->hva,
+				      region->bytes, 0);
+	}
+	return ret;
+}
+
+/* A vCPU that nobody starts waits for a start-up interrupt. */
+static int park(struct vtr_vcpu *vcpu)
+{
+	struct vtr_events events;
+	int ret = vtr_get_events(vcpu, &events);
+
+	if (ret)
+		return ret;
+	events.activity = VTR_WAIT_SIPI;
+	return vtr_set_events(vcpu, &events);
+}
+
+static int create_cpu(struct machine *machine, unsigned int id, bool trace)
+{
+	struct cpu *cpu = &machine->cpus[id];
+	int ret;
+
+	cpu->machine = machine;
+	ret = vtr_vcpu_create(machine->vm, id, id, &cpu->vcpu);
+	if (!ret && trace)
+		ret = vtr_trace_open(cpu->vcpu, &cpu->trace);
+	if (ret)
+		return ret;
+	cpu->started = id == 0 || machine->options->all_cpus;
+	if (!cpu->started)
+		return park(cpu->vcpu);
+	machine->nr_started++;
+	return boot_vcpu(&machine->loader, cpu->vcpu);
+}
+
+static int create_cpus(struct machine *machine, bool trace)
+{
+	unsigned int nr = machine->options->cpus.value;
+	unsigned int limit = vtr_caps(machine->dev)->max_vcpus;
+	int ret = 0;
+
+	if (nr > limit)
+		return vtr_error(EINVAL, "--cpus %u: the module takes at most %u",
+				 nr, limit);
+	machine->cpus = calloc(nr, sizeof(*machine->cpus));
+	if (!machine->cpus)
+		return vtr_error(ENOMEM, "no memory for %u vCPUs", nr);
+	machine->nr_cpus = nr;
+	for (unsigned int i = 0; !ret && i < nr; i++)
+		ret = create_cpu(machine, i, trace);
+	return ret;
+}
+
+int machine_create(struct machine *machine, const struct options *options,
+		   bool trace, bool input)
+{
+	int ret;
+
+	memset(machine, 0, sizeof(*machine));
+	machine->options = options;
+	machine->mem.fd = -1;
+	pthread_mutex_init(&machine->lock, NULL);
+	machine->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (machine->done_fd < 0)
+		ret = vtr_error(errno, "eventfd: %s", strerror(errno));
+	else
+		ret = vtr_open(NULL, &machine->dev);
+	if (!ret)
+		ret = console_open(&machine->console, options->serial,
+				   options->json, input);
+	if (!ret)
+		ret = plug_devices(machine);
+	if (!ret)
+		ret = load(machine);
+	if (!ret)
+		ret = create_vm(machine, trace);
+	if (!ret)
+		ret = create_cpus(machine, trace);
+	if (ret)
+		machine_destroy(machine);
+	return ret;
+}
+
+void machine_destroy(struct machine *machine)
+{
+	for (unsigned int i = 0; i < machine->nr_cpus; i++) {
+		vtr_trace_close(machine->cpus[i].trace);
+		vtr_vcpu_destroy(machine->cpus[i].vcpu);
+	}
+	free(machine->cpus);
+	machine->cpus = NULL;
+	machine->nr_cpus = 0;
+	vtr_vm_destroy(machine->vm);
+	machine->vm = NULL;
+	guest_mem_exit(&machine->mem);
+	serial_exit(&machine->serial);
+	debug_exit_exit(&machine->debug_exit);
+	debug_console_exit(&machine->debug_console);
+	console_close(&machine->console);
+	vtr_close(machine->dev);
+	machine->dev = NULL;
+	if (machine->done_fd >= 0)
+		close(machine->done_fd);
+	machine->done_fd = -1;
+	pthread_mutex_destroy(&machine->lock);
+}
+
+static bool is_failure(enum outcome_kind kind)
+{
+	return kind != OUTCOME_HALTED && kind != OUTCOME_EXIT &&
+	       kind != OUTCOME_QUIT && kind != OUTCOME_NONE;
+}
+
+void machine_report(const struct machine *machine, const char *command)
+{
+	const struct outcome *outcome = &machine->outcome;
+
+	fflush(stdout);
+	if (is_failure(outcome->kind))
+		fprintf(stderr, "vitrine %s: %s\n", command, outcome->sentence);
+	else if (machine->options->verbose && *outcome->sentence)
+		fprintf(stderr, "vitrine: %s\n", outcome->sentence);
+	if (machine->options->verbose &&
+	    machine->io.unknown_reads + machine->io.unknown_writes)
+		fprintf(stderr, "vitrine: ports without a device: %llu reads, %llu writes, last at 0x%llx\n",
+			(ull)machine->io.unknown_reads,
+			(ull)machine->io.unknown_writes,
+			(ull)machine->io.last_unknown);
+}

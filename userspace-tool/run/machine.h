@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A machine: VM, memory, devices and vCPUs, put together from the options.
+ *
+ * The commands that run a guest call machine_create(), then either run_vm()
+ * (threads, signals, console) or vcpu_once() in a loop of their own (step,
+ * vmcs).  Read machine.c, then vcpu_loop.c, then run_vm.c.
+ *
+ * Subtle: @lock covers the devices and the outcome; it is never held while a
+ * vCPU runs.
+ */
+#ifndef VITRINE_MACHINE_H
+#define VITRINE_MACHINE_H
+
+#include <pthread.h>
+
+#include "cli/options.h"
+#include "console.h"
+#include "devices/bus.h"
+#include "devices/debug_console.h"
+#include "devices/debug_exit.h"
+#include "devices/guest_mem.h"
+#include "devices/serial.h"
+#include "libvitrine.h"
+#include "load/load.h"
+
+/* How a VM ended. */
+enum outcome_kind {
+	OUTCOME_NONE,		/* it has not */
+	OUTCOME_HALTED,		/* every started vCPU waits for nothing */
+	OUTCOME_EXIT,		/* the guest gave a status */
+	OUTCOME_TRIPLE_FAULT,
+	OUTCOME_ENTRY_FAILED,
+	OUTCOME_STOPPED,	/* the module stopped it */
+	OUTCOME_UNKNOWN_IO,	/* --strict-io */
+	OUTCOME_TIMEOUT,
+	OUTCOME_SIGNAL,
+	OUTCOME_QUIT,		/* the user ended it */
+	OUTCOME_FAILED,		/* the tool failed */
+};
+
+struct outcome {
+	enum outcome_kind kind;
+	int status;		/* exit code of the program */
+	char sentence[512];
+};
+
+/**
+ * struct cpu - one vCPU of a machine
+ * @vcpu: the library's handle
+ * @machine: the machine it belongs to
+ * @trace: its trace ring, NULL unless the machine traces
+ * @thread: host thread that runs it (run_vm() only)
+ * @started: it begins at the entry point
+ * @running: @thread exists and was not joined
+ * @halted: it executed HLT with nothing left to wake it
+ */
+struct cpu {
+	struct vtr_vcpu *vcpu;
+	struct machine *machine;
+	struct vtr_trace *trace;
+	pthread_t thread;
+	bool started;
+	bool running;
+	bool halted;
+};
+
+/**
+ * struct machine - a VM and all that belongs to it
+ * @options: what the user asked for
+ * @lock: guards the devices, @outcome, @halted and @marks
+ * @dev: the device
+ * @vm: the VM
+ * @mem: guest memory
+ * @loader: how the guest was loaded
+ * @io: the I/O ports
+ * @serial: the serial port
+ * @debug_exit: the debug exit port
+ * @debug_console: the debug console
+ * @console: where the guest's bytes go
+ * @nr_cpus: vCPUs
+ * @nr_started: vCPUs that begin at the entry point
+ * @cpus: the vCPUs
+ * @halted: started vCPUs that wait for nothing
+ * @marks: VTR_HC_MARK hypercalls so far
+ * @stop: set when @outcome is; read without the lock
+ * @done_fd: eventfd that wakes run_vm() when @outcome is set
+ * @outcome: how it ended
+ * @on_return: a view's hook after each return from the module, or NULL
+ * @view: the view's own
+ */
+struct machine {
+	const struct options *options;
+	pthread_mutex_t lock;
+	struct vtr_dev *dev;
+	struct vtr_vm *vm;
+	struct guest_mem mem;
+	struct loader loader;
+	struct bus io;
+	struct serial serial;
+	struct debug_exit debug_exit;
+	struct debug_console debug_console;
+	struct console console;
+	unsigned int nr_cpus;
+	unsigned int nr_started;
+	struct cpu *cpus;
+	unsigned int halted;
+	uint64_t marks;
+	bool stop;
+	int done_fd;
+	struct outcome outcome;
+	void (*on_return)(struct cpu *cpu);
+	void *view;
+};
+
+/*
+ * Put everything together up to the first instruction.  @trace: record exits.
+ * @input: the guest may read stdin.  0 or a negative errno with a sentence;
+ * nothing is left behind then.
+ */
+int machine_create(struct machine *machine, const struct options *options,
+		   bool trace, bool input);
+void machine_destroy(struct machine *machine);
+
+/* End the VM; the first caller's outcome counts. */
+void machine_end(struct machine *machine, enum outcome_kind kind, int status,
+		 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* Print the sentence of a failed (or, with --verbose, any) outcome. */
+void machine_report(const struct machine *machine, const char *command);
+
+static inline bool machine_stopped(const struct machine *machine)
+{
+	return __atomic_load_n(&machine->stop, __ATOMIC_ACQUIRE);
+}
+
+/* ---- vcpu_loop.c ---- */
+
+enum vcpu_next { VCPU_AGAIN, VCPU_STEPPED, VCPU_DONE };
+
+/*
+ * One VTR_VCPU_RUN and what the tool does about its exit.  VCPU_AGAIN: go on;
+ * VCPU_STEPPED: a step asked for is done; VCPU_DONE: this vCPU is finished.
+ */
+enum vcpu_next vcpu_once(struct cpu *cpu);
+
+/* ---- run_vm.c ---- */
+
+/* Run all started vCPUs on threads until the VM ends. */
+void run_vm(struct machine *machine);
+
+#endif /* VITRINE_MACHINE_H */

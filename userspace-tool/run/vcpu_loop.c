@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the tool does about each exit that comes up to it (layer 3, the part
+ * in ring 3): ports, hypercalls, and the ways in which a VM ends.
+ *
+ * Read struct vtr_run in ioctl-uapi/vitrine.h first, then machine.h.
+ *
+ * Subtle: an IN is finished by the module at the next run, from the value left
+ * in the run page; so a device's answer is written there and nowhere else.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "machine.h"
+
+/* Hypercalls that the tool answers, from VTR_HC_USER_FIRST on. */
+#define HC_PUTCHAR	(VTR_HC_USER_FIRST + 0)
+#define HC_EXIT		(VTR_HC_USER_FIRST + 1)
+#define HC_MARK		(VTR_HC_USER_FIRST + 2)
+
+static enum vcpu_next unknown_port(struct cpu *cpu, const struct vtr_run *run)
+{
+	if (!cpu->machine->options->strict_io)
+		return VCPU_AGAIN;
+	machine_end(cpu->machine, OUTCOME_UNKNOWN_IO, EXIT_UNKNOWN_IO,
+		    "the guest %s port 0x%x (%u bytes) at RIP 0x%llx: no device there (--strict-io)",
+		    run->io.is_in ? "reads" : "writes", run->io.port,
+		    run->io.bytes, (ull)run->rip);
+	return VCPU_DONE;
+}
+
+static enum vcpu_next do_io(struct cpu *cpu, struct vtr_run *run)
+{
+	struct machine *machine = cpu->machine;
+	uint32_t value = run->io.data;
+	bool known;
+
+	pthread_mutex_lock(&machine->lock);
+	if (run->io.is_in)
+		known = bus_read(&machine->io, run->io.port, run->io.bytes,
+				 &value);
+	else
+		known = bus_write(&machine->io, run->io.port, run->io.bytes,
+				  value);
+	pthread_mutex_unlock(&machine->lock);
+	if (run->io.is_in)
+		run->io.data = value;
+	return known ? VCPU_AGAIN : unknown_port(cpu, run);
+}
+
+static enum vcpu_next do_hypercall(struct cpu *cpu, struct vtr_run *run)
+{
+	struct machine *machine = cpu->machine;
+	uint64_t arg = run->hypercall.args[0];
+
+	run->hypercall.ret = 0;
+	switch (run->hypercall.nr) {
+	case HC_PUTCHAR:
+		pthread_mutex_lock(&machine->lock);
+		console_put(&machine->console, arg);
+		pthread_mutex_unlock(&machine->lock);
+		break;
+	case HC_EXIT:
+		machine_end(machine, OUTCOME_EXIT, arg & 0xff,
+			    "the guest ended itself by hypercall: status %llu",
+			    (ull)arg);
+		break;
+	case HC_MARK:
+		pthread_mutex_lock(&machine->lock);
+		run->hypercall.ret = ++machine->marks;
+		pthread_mutex_unlock(&machine->lock);
+		break;
+	default:
+		run->hypercall.ret = VTR_HC_UNKNOWN;
+		break;
+	}
+	return VCPU_AGAIN;
+}
+
+/* No device raises interrupts yet, so a halted vCPU waits for nothing. */
+static enum vcpu_next do_hlt(struct cpu *cpu, struct vtr_run *run)
+{
+	struct machine *machine = cpu->machine;
+	unsigned int halted;
+
+	cpu->halted = true;
+	pthread_mutex_lock(&machine->lock);
+	halted = ++machine->halted;
+	pthread_mutex_unlock(&machine->lock);
+	if (halted == machine->nr_started)
+		machine_end(machine, OUTCOME_HALTED, EXIT_OK,
+			    "the guest halted at RIP 0x%llx with interrupts %s and nothing left to wake it: finished",
+			    (ull)run->rip, run->if_flag ? "on" : "off");
+	return VCPU_DONE;
+}
+
+static enum vcpu_next do_shutdown(struct cpu *cpu, struct vtr_run *run)
+{
+	machine_end(cpu->machine, OUTCOME_TRIPLE_FAULT, EXIT_TRIPLE_FAULT,
+		    "vCPU %u: triple fault at RIP 0x%llx: an exception could not be delivered; follow it with 'vitrine step'",
+		    vtr_vcpu_id(cpu->vcpu), (ull)run->rip);
+	return VCPU_DONE;
+}
+
+static enum vcpu_next do_fail_entry(struct cpu *cpu, struct vtr_run *run)
+{
+	machine_end(cpu->machine, OUTCOME_ENTRY_FAILED, EXIT_ENTRY_FAILED,
+		    "vCPU %u: the processor refused the VM entry (instruction error %u, exit reason 0x%x): %.*s",
+		    vtr_vcpu_id(cpu->vcpu), run->fail.insn_error,
+		    run->fail.reason, VTR_SENTENCE_BYTES, run->sentence);
+	return VCPU_DONE;
+}
+
+static enum vcpu_next do_stopped(struct cpu *cpu, struct vtr_run *run)
+{
+	machine_end(cpu->machine, OUTCOME_STOPPED, EXIT_STOPPED,
+		    "the module stopped the VM: %.*s", VTR_SENTENCE_BYTES,
+		    run->sentence);
+	return VCPU_DONE;
+}
+
+static enum vcpu_next do_debug(struct cpu *cpu, struct vtr_run *run)
+{
+	(void)cpu;
+	(void)run;
+	return VCPU_STEPPED;
+}
+
+/* Set from another thread: either the VM ends, or a stale kick. */
+static enum vcpu_next do_immediate(struct cpu *cpu, struct vtr_run *run)
+{
+	if (machine_stopped(cpu->machine))
+		return VCPU_DONE;
+	__atomic_store_n(&run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+	/* The order matters: a stop set before the store is seen here. */
+	return machine_stopped(cpu->machine) ? VCPU_DONE : VCPU_AGAIN;
+}
+
+static enum vcpu_next do_window(struct cpu *cpu, struct vtr_run *run)
+{
+	(void)cpu;
+	run->request_window = 0;
+	return VCPU_AGAIN;
+}
+
+typedef enum vcpu_next (*exit_handler)(struct cpu *cpu, struct vtr_run *run);
+
+static const exit_handler handlers[] = {
+	[VTR_EXIT_IO] = do_io,
+	[VTR_EXIT_HYPERCALL] = do_hypercall,
+	[VTR_EXIT_HLT] = do_hlt,
+	[VTR_EXIT_SHUTDOWN] = do_shutdown,
+	[VTR_EXIT_WINDOW] = do_window,
+	[VTR_EXIT_DEBUG] = do_debug,
+	[VTR_EXIT_FAIL_ENTRY] = do_fail_entry,
+	[VTR_EXIT_STOPPED] = do_stopped,
+	[VTR_EXIT_IMMEDIATE] = do_immediate,
+};
+
+static enum vcpu_next handle(struct cpu *cpu)
+{
+	struct vtr_run *run = vtr_vcpu_page(cpu->vcpu);
+	uint32_t kind = run->exit;
+
+	if (kind < ARRAY_SIZE(handlers) && handlers[kind])
+		return handlers[kind](cpu, run);
+	machine_end(cpu->machine, OUTCOME_FAILED, EXIT_FAILED,
+		    "the module came back with exit kind %u, which this tool does not know: build and load both from one tree",
+		    kind);
+	return VCPU_DONE;
+}
+
+enum vcpu_next vcpu_once(struct cpu *cpu)
+{
+	struct machine *machine = cpu->machine;
+	enum vcpu_next next;
+	int ret;
+
+	ret = vtr_vcpu_run(cpu->vcpu);
+	if (ret == -EINTR)
+		return machine_stopped(machine) ? VCPU_DONE : VCPU_AGAIN;
+	if (ret < 0) {
+		machine_end(machine, OUTCOME_FAILED, EXIT_FAILED, "%s",
+			    vtr_last_error());
+		return VCPU_DONE;
+	}
+	next = handle(cpu);
+	if (machine->on_return)
+		machine->on_return(cpu);
+	if (machine_stopped(machine))
+		return VCPU_DONE;
+	return next;
+}
