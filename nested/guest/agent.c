@@ -437,6 +437,19 @@ static const char *open_terminal(struct job *job)
 	return ptsname(job->out[0]);
 }
 
+/* No FIFO, no interrupts: a byte waits in the emulator until it is fetched. */
+static void open_serial(void)
+{
+	outb(0x80, SERIAL + 3);
+	outb(1, SERIAL);		/* 115200 baud */
+	outb(0, SERIAL + 1);
+	outb(0x03, SERIAL + 3);		/* 8 bits, no parity, 1 stop bit */
+	outb(0, SERIAL + 1);
+	outb(0x07, SERIAL + 2);		/* empty the FIFOs, then no FIFOs */
+	outb(0, SERIAL + 2);
+	outb(0x03, SERIAL + 4);
+}
+
 static void start_job(struct job *job)
 {
 	char **argv = read_strings(JOB_DIR "/argv");
@@ -446,10 +459,12 @@ static void start_job(struct job *job)
 	if (!argv || !argv[0] || !env)
 		give_up("no job in the payload");
 	job->terminal = job_has("terminal");
-	if (job->terminal)
+	if (job->terminal) {
+		open_serial();	/* loses what is under way: keys come after "started" */
 		terminal = open_terminal(job);
-	else if (pipe2(job->out, O_CLOEXEC) || pipe2(job->err, O_CLOEXEC))
+	} else if (pipe2(job->out, O_CLOEXEC) || pipe2(job->err, O_CLOEXEC)) {
 		give_up("pipe");
+	}
 	send_frame(FRAME_STARTED, "", 0);
 	job->pid = fork();
 	if (job->pid < 0)
@@ -496,18 +511,6 @@ static void forward_keys(int fd)
 			return;
 		idle = 0;
 	}
-}
-
-/* No FIFO, no interrupts: a byte waits in the emulator until it is fetched. */
-static void open_serial(void)
-{
-	outb(0x80, SERIAL + 3);
-	outb(1, SERIAL);		/* 115200 baud */
-	outb(0, SERIAL + 1);
-	outb(0x03, SERIAL + 3);		/* 8 bits, no parity, 1 stop bit */
-	outb(0, SERIAL + 1);
-	outb(0, SERIAL + 2);
-	outb(0x03, SERIAL + 4);
 }
 
 static void reap(struct job *job)
@@ -682,8 +685,6 @@ int main(void)
 	if (place && !crash_kernel)
 		read_payload_memory(place);
 	start_job(&job);
-	if (job.terminal)
-		open_serial();
 	watch_job(&job);
 	end_everything();
 	scan_for_leaks();

@@ -15,7 +15,7 @@ import re
 import subprocess
 from dataclasses import dataclass
 
-from . import cache, image
+from . import cache, image, terminal
 from .errors import Failure, UsageError
 from .kernels import NESTED
 
@@ -24,6 +24,8 @@ BIOS = "/usr/share/bochs/BIOS-bochs-latest"
 VGA_BIOS = "/usr/share/vgabios/vgabios.bin"
 MEMORY_LIMIT = 2048
 FRAMES = "frames"
+# The debugger stops at a reset and wants to be told to go on.
+GO_ON = "c\n" * 16
 CPU_MODELS = {
     "vmx": "corei7_skylake_x",
     "no-ept": "core2_penryn_t9600",
@@ -54,15 +56,25 @@ class Shape:
 
 def command_line(shape: Shape) -> list[str]:
     """Kernel options that this emulator needs or that make it boot quickly."""
-    return [f"tsc_early_khz={shape.ips // 1000}"]
+    return [
+        f"tsc_early_khz={shape.ips // 1000}",
+        # CPUID leaf 0dH states the size of the compacted XSAVE format as if it
+        # had gaps, and Linux turns XSAVE off; without AVX-512 there are none.
+        "clearcpuid=avx512f",
+    ]
 
 
-def configuration(shape: Shape, keys: str | None, image_address: int) -> str:
+def com1(line: terminal.Line) -> str:
+    """The serial port.  Its mode must not change from saving to restoring:
+    the emulator's list of timers depends on it."""
+    return f"com1: enabled=1, mode=term, dev={line.device}"
+
+
+def configuration(shape: Shape, image_address: int) -> str:
     """The emulator's configuration file for a cold boot."""
     cpu = f"model={CPU_MODELS[shape.cpu]}, count={shape.cpus}, ips={shape.ips}"
     if shape.cpus > 1:
         cpu += ", quantum=32"
-    com1 = f"mode=term, dev={keys}" if keys else "mode=null"
     return f"""\
 display_library: rfb, options="timeout=0"
 cpu: {cpu}, reset_on_triple_fault=1
@@ -72,7 +84,6 @@ vgaromimage: file={VGA_BIOS}
 optromimage1: file=boot.rom, address={image.ROM_ADDRESS:#x}
 optramimage1: file=ram.bin, address={image_address:#x}
 boot: floppy
-com1: enabled=1, {com1}
 parport1: enabled=1, file={FRAMES}
 clock: sync=none, time0=946684800
 log: bochs.log
@@ -131,12 +142,12 @@ class Emulator:
 
 
 def cold(place: pathlib.Path, shape: Shape, boot: "image.Boot", payload: bytes,
-         keys: str | None = None, commands: str = "c\n") -> Emulator:
+         line: terminal.Line, commands: str = GO_ON) -> Emulator:
     """Boot a machine in the empty directory PLACE."""
     try:
         (place / "boot.rom").write_bytes(boot.rom())
         image.write_ram(place / "ram.bin", boot.kernel, boot.root, payload)
-        (place / "bochsrc").write_text(configuration(shape, keys, boot.layout.pads))
+        (place / "bochsrc").write_text(configuration(shape, boot.layout.pads) + com1(line) + "\n")
     except OSError as error:
         raise Failure(f"{place}: {error.strerror}") from error
     return Emulator(place, ["-f", "bochsrc"], commands)

@@ -16,9 +16,9 @@ import tarfile
 import time
 from types import FrameType
 
-from . import bochs, image, kernels, options, payload, rundir, saved
+from . import bochs, image, kernels, options, payload, rundir, saved, terminal
 from .errors import FAILED, MACHINE_FAILED, OK, TIMED_OUT, Failure, UsageError
-from .session import Machine, Outcome, Session
+from .session import Outcome, Session
 
 TAIL_LINES = 40
 COMMAND_LINE = [
@@ -30,8 +30,6 @@ COMMAND_LINE = [
     "cryptomgr.notests", "nokaslr", "mitigations=off", "rcupdate.rcu_expedited=1",
     "initcall_blacklist=load_system_certificate_list,trace_eval_init,"
     "init_kprobe_trace,cubictcp_register",
-    # The emulator's CPUID states a wrong size for the compacted XSAVE format.
-    "noxsaves",
 ]
 
 
@@ -73,27 +71,39 @@ def run(opts: argparse.Namespace) -> int:
     job = job_of(opts)
     kernel = kernels.get(opts.kernel)
     boot = boot_of(opts, kernel, shape)
-    data = payload.in_memory(payload.archive(job, kernel))
-    with rundir.open_for(2 * opts.memory << 20) as work, contextlib.ExitStack() as files:
-        if opts.warm:
-            place = saved.ensure(shape, boot, work)
-            note(f"saved machine: {place}")
-            return OK
-        begin = saved.restore if not opts.cold else bochs.cold
-        machine = begin(work, shape, boot, data)
-        out = files.enter_context(open(work / "out.tar", "w+b")) if opts.out else None
-        log = files.enter_context(open(work / "kernel.log", "wb"))
-        session = Session(machine, timeout=opts.timeout, files=out, log=log,
-                          on_line=print_kernel_line if opts.verbose else None)
-        outcome = session.run()
-        if out:
-            unpack_out(out, opts.out)
-        log.flush()
+    with rundir.open_for(2 * opts.memory << 20) as work:
+        if not opts.cold:
+            place = saved.ensure(shape, boot, work, None if opts.quiet else note)
+            if opts.warm:
+                note(f"saved machine: {place}")
+                return OK
+        session, outcome = run_job(opts, job, boot, shape, work)
         if opts.keep_log:
             keep_logs(work, opts.keep_log)
         if opts.time:
             print_times(start, outcome)
         return judge(opts, session, outcome)
+
+
+def run_job(opts: argparse.Namespace, job: payload.Job, boot: image.Boot, shape: bochs.Shape,
+            work: pathlib.Path) -> tuple[Session, Outcome]:
+    """Start the machine with the job in it and see it through."""
+    begin = bochs.cold if opts.cold else saved.restore
+    with contextlib.ExitStack() as stack:
+        line = stack.enter_context(terminal.Line())
+        keys = stack.enter_context(terminal.Keys(line)) if opts.shell else None
+        if keys:
+            job.terminal = keys.size()
+        data = payload.in_memory(payload.archive(job, boot.kernel))
+        machine = begin(work, shape, boot, data, line)
+        out = stack.enter_context(open(work / "out.tar", "w+b")) if opts.out else None
+        log = stack.enter_context(open(work / "kernel.log", "wb"))
+        session = Session(machine, timeout=opts.timeout, files=out, log=log, keys=keys,
+                          on_line=print_kernel_line if opts.verbose else None)
+        outcome = session.run()
+        if out:
+            unpack_out(out, opts.out)
+    return session, outcome
 
 
 def job_of(opts: argparse.Namespace) -> payload.Job:
@@ -134,10 +144,9 @@ def unpack_out(archive: io.BufferedRandom, target: pathlib.Path) -> None:
 def unpack_member(tar: tarfile.TarFile, member: tarfile.TarInfo, target: pathlib.Path) -> None:
     """Files, directories and links that stay inside; the rest is named and left out."""
     place = target / member.name
-    inside = target.resolve()
     aim = place.parent / member.linkname if member.issym() else place
-    if not (member.isreg() or member.isdir() or member.issym()) \
-            or not aim.resolve().is_relative_to(inside):
+    inside = all(path.resolve().is_relative_to(target.resolve()) for path in (place.parent, aim))
+    if not inside or not (member.isreg() or member.isdir() or member.issym()):
         note(f"--out {target}: left out {member.name}: no plain file inside of /out")
     elif member.isdir():
         place.mkdir(parents=True, exist_ok=True)

@@ -13,8 +13,9 @@ import os
 import pathlib
 import shutil
 import subprocess
+from collections.abc import Callable
 
-from . import bochs, cache, payload
+from . import bochs, cache, payload, terminal
 from .bochs import Shape
 from .errors import Failure, MachineFailure
 from .image import Boot
@@ -27,12 +28,13 @@ KEEP = 12       # machines of about 130 MB each
 def place_of(shape: Shape, boot: Boot) -> pathlib.Path:
     key = cache.key_of(shape, boot.kernel.key, boot.command_line, boot.rom().hex(),
                        cache.key_of(boot.root.hex()), bochs.version(),
-                       bochs.configuration(shape, None, boot.layout.pads))
+                       bochs.configuration(shape, boot.layout.pads))
     name = f"{boot.kernel.name}-{shape.cpus}cpu-{shape.cpu}-{shape.memory}m-{key}"
     return cache.root() / "machines" / name
 
 
-def ensure(shape: Shape, boot: Boot, work: pathlib.Path) -> pathlib.Path:
+def ensure(shape: Shape, boot: Boot, work: pathlib.Path,
+           say: Callable[[str], None] | None = None) -> pathlib.Path:
     """The saved machine; boots one in the directory WORK if there is none."""
     place = place_of(shape, boot)
     if (place / "saved").is_dir():
@@ -40,6 +42,9 @@ def ensure(shape: Shape, boot: Boot, work: pathlib.Path) -> pathlib.Path:
     try:
         with cache.locked(place.parent / ".lock"):
             if not (place / "saved").is_dir():
+                if say:
+                    say(f"booting kernel {boot.kernel.name} with {shape.cpus} processor(s) once, "
+                        "to save the machine for the next runs")
                 make(place, shape, boot, work)
                 remove_oldest(place)
     except OSError as error:
@@ -52,10 +57,11 @@ def make(place: pathlib.Path, shape: Shape, boot: Boot, work: pathlib.Path) -> N
     """Boot to the saving point and save; the emulator is told so in advance."""
     booting = work / "booting"
     booting.mkdir()
-    machine = bochs.cold(booting, shape, boot, payload.in_memory(b""),
-                         commands="c\nsave saved\nq\n")
-    session = Session(machine, timeout=SAVE_SECONDS)
-    outcome = session.run()
+    with terminal.Line() as line:
+        machine = bochs.cold(booting, shape, boot, payload.in_memory(b""), line,
+                             commands="c\nsave saved\nq\n")
+        session = Session(machine, timeout=SAVE_SECONDS)
+        outcome = session.run()
     if not (booting / "saved" / "memory.ram").exists():
         tail = "\n".join(session.log.lines[-20:])
         raise MachineFailure(f"kernel {boot.kernel.name} did not boot to the point where the "
@@ -91,20 +97,20 @@ def remove_oldest(new: pathlib.Path) -> None:
 
 
 def restore(work: pathlib.Path, shape: Shape, boot: Boot, data: bytes,
-            keys: str | None = None, commands: str = "c\n") -> bochs.Emulator:
-    """Continue the saved machine, with DATA as its payload, in WORK."""
-    place = ensure(shape, boot, work)
+            line: terminal.Line, commands: str = bochs.GO_ON) -> bochs.Emulator:
+    """Continue the saved machine (see ensure()), with DATA as its payload, in WORK."""
+    place = place_of(shape, boot)
     os.utime(place)
     copy(place, work, ["saved", "boot.rom"])
     config = work / "saved" / "config"
-    config.write_text(adapt(config.read_text(), keys))
+    config.write_text(adapt(config.read_text(), line))
     with open(work / "saved" / "memory.ram", "r+b") as memory:
         memory.seek(boot.layout.payload)
         memory.write(data)
     return bochs.Emulator(work, ["-r", "saved"], commands)
 
 
-def adapt(config: str, keys: str | None) -> str:
+def adapt(config: str, serial: terminal.Line) -> str:
     """The configuration that was saved, less what only the boot needed."""
     lines = []
     for line in config.splitlines():
@@ -112,7 +118,7 @@ def adapt(config: str, keys: str | None) -> str:
             line = "optramimage1: file=none"
         elif line.startswith("magic_break:"):
             line = "magic_break: enabled=0"
-        elif line.startswith("com1:") and keys:
-            line = f"com1: enabled=1, mode=term, dev={keys}"
+        elif line.startswith("com1:"):
+            line = bochs.com1(serial)
         lines.append(line)
     return "\n".join(lines) + "\n"

@@ -8,6 +8,7 @@ an orderly power-off costs more than most tests; so the order of events in
 the guest (log line first, status frame later) is what makes the log complete.
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
-from . import console, frames
+from . import console, frames, terminal
 from .frames import Kind
 
 PANIC_SECONDS = 5.0     # for the rest of a panic's text, if no end mark comes
@@ -49,7 +50,7 @@ class Outcome:
 class Session:
     def __init__(self, machine: Machine, *, timeout: float, files: BinaryIO | None = None,
                  crash_expected: bool = False, on_line: Callable[[str], None] | None = None,
-                 log: BinaryIO | None = None) -> None:
+                 log: BinaryIO | None = None, keys: terminal.Keys | None = None) -> None:
         self.machine = machine
         self.deadline = time.monotonic() + timeout
         self.timeout = timeout
@@ -57,6 +58,7 @@ class Session:
         self.crash_expected = crash_expected
         self.on_line = on_line
         self.log_file = log
+        self.keys = keys
         self.log = console.Log()
         self.reader = frames.Reader()
         self.outcome = Outcome()
@@ -71,7 +73,9 @@ class Session:
             poll.register(fd, select.POLLIN)
         try:
             while not self.done:
+                self._register_keys(poll)
                 ready = {fd for fd, _ in poll.poll(self._wait_ms())}
+                self._take_keys(ready)
                 self._take_console()
                 self._take_frames()
                 if pid in ready and not self.done:
@@ -128,6 +132,34 @@ class Session:
                 self.mark("command ended")
                 self.outcome.status = frame.body[0]
                 self.done = True
+
+    # ---- what goes in, with --shell ----
+
+    def _register_keys(self, poll: select.poll) -> None:
+        """Ask for keys, and for room at the machine's end while some wait.
+
+        The agent sets up its end before the command starts; earlier keys are lost.
+        """
+        if not self.keys or "command started" not in self.outcome.marks:
+            return
+        for fd, events in ((self.keys.stdin, select.POLLIN * self.keys.open),
+                           (self.keys.line.master, select.POLLOUT * bool(self.keys.pending))):
+            with contextlib.suppress(KeyError):
+                poll.unregister(fd)
+            if events:
+                poll.register(fd, events)
+
+    def _take_keys(self, ready: set[int]) -> None:
+        if not self.keys:
+            return
+        try:
+            if self.keys.stdin in ready:
+                self.keys.take()
+            if self.keys.line.master in ready:
+                self.keys.push()
+        except terminal.Closed:
+            self.outcome.status = 0
+            self.done = True
 
     # ---- what ends it ----
 
