@@ -90,7 +90,7 @@ static inline int vtr_fpu_set(struct vtr_guest_fpu *fpu, const void *buf)
 
 static inline bool vtr_work_pending(void)
 {
-	return xfer_to_guest_mode_work_pending();
+	return __xfer_to_guest_mode_work_pending();
 }
 
 static inline bool vtr_work_pending_irqoff(void)
