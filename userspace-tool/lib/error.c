@@ -74,7 +74,8 @@ static const struct {
 	{ VTR_VM_CREATE_VCPU, EEXIST, "a vCPU with this number exists" },
 	{ VTR_VM_CREATE_VCPU, EINVAL,
 	  "the number is beyond the limit of vCPUs" },
-	{ VTR_VCPU_RUN, EBUSY, "another thread runs this vCPU" },
+	{ VTR_VCPU_RUN, EFAULT,
+	  "a page behind a memory slot cannot be had: was it unmapped?" },
 	{ VTR_VCPU_INJECT, EAGAIN,
 	  "the guest takes no interrupt now: set request_window and run" },
 	{ VTR_VCPU_INJECT, EBUSY, "an event is queued already: run first" },
@@ -88,7 +89,6 @@ static const struct {
 	  "the module does not know this call: build and load module and tool from one tree" },
 	{ 0, E2BIG,
 	  "the module is older than this program: build and load both from one tree" },
-	{ 0, EBUSY, "the vCPU is running: stop it first" },
 	{ 0, ENOMEM, "out of memory: end other programs or choose less memory" },
 };
 

@@ -219,8 +219,11 @@ uint32_t vtr_vcpu_id(const struct vtr_vcpu *vcpu);
  * vtr_vcpu_run() - run the guest until the run page says why it came back
  * @vcpu: the vCPU
  *
- * Return: 0: read vtr_vcpu_page()->exit; -EINTR: a signal; -EBUSY: another
- * thread runs this vCPU; -EIO: the VM belongs to another process.
+ * Waits while another thread runs this vCPU.
+ *
+ * Return: 0: read vtr_vcpu_page()->exit; -EINTR: a signal; -EIO: the VM belongs
+ * to another process; -EFAULT, -ENOMEM: host memory behind a slot could not be
+ * had, the guest is where it was.
  */
 int vtr_vcpu_run(struct vtr_vcpu *vcpu);
 

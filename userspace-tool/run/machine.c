@@ -135,18 +135,6 @@ static int create_vm(struct machine *machine, bool trace)
 	return ret;
 }
 
-/* A vCPU that nobody starts waits for a start-up interrupt. */
-static int park(struct vtr_vcpu *vcpu)
-{
-	struct vtr_events events;
-	int ret = vtr_get_events(vcpu, &events);
-
-	if (ret)
-		return ret;
-	events.activity = VTR_WAIT_SIPI;
-	return vtr_set_events(vcpu, &events);
-}
-
 static int create_cpu(struct machine *machine, unsigned int id, bool trace)
 {
 	struct cpu *cpu = &machine->cpus[id];
@@ -159,8 +147,9 @@ static int create_cpu(struct machine *machine, unsigned int id, bool trace)
 	if (ret)
 		return ret;
 	cpu->started = id == 0 || machine->options->all_cpus;
+	/* A vCPU that is not started stays in its reset state and never runs. */
 	if (!cpu->started)
-		return park(cpu->vcpu);
+		return 0;
 	machine->nr_started++;
 	return boot_vcpu(&machine->loader, cpu->vcpu);
 }

@@ -89,7 +89,7 @@ static enum vcpu_next do_hlt(struct cpu *cpu, struct vtr_run *run)
 	pthread_mutex_unlock(&machine->lock);
 	if (halted == machine->nr_started)
 		machine_end(machine, OUTCOME_HALTED, EXIT_OK,
-			    "the guest halted at RIP 0x%llx with interrupts %s and nothing left to wake it: finished",
+			    "the guest halted in front of RIP 0x%llx with interrupts %s and nothing left to wake it: finished",
 			    (ull)run->rip, run->if_flag ? "on" : "off");
 	return VCPU_DONE;
 }

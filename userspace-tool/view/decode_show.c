@@ -24,7 +24,6 @@ enum {
 	REASON_CR = 28,
 	REASON_DR = 29,
 	REASON_IO = 30,
-	REASON_RDMSR = 31,
 	REASON_WRMSR = 32,
 	REASON_EPT_VIOLATION = 48,
 };
@@ -238,24 +237,26 @@ void show_qualification(char *text, size_t room, uint32_t reason,
 static void detail_io(char *text, size_t room, uint64_t arg1, uint64_t arg2)
 {
 	unsigned int bytes = (arg1 >> 16) & 0xff;
+	uint64_t data = bytes >= 8 ? arg2 : arg2 & ((1ull << 8 * bytes) - 1);
 	bool in = (arg1 >> 24) & 1;
 
 	add(text, room, "%s 0x%llx, %u byte%s", in ? "IN" : "OUT",
 	    (ull)arg1 & 0xffff, bytes, bytes == 1 ? "" : "s");
 	if (in)
 		return;
-	add(text, room, ": 0x%llx", (ull)arg2);
-	if (bytes == 1 && arg2 > ' ' && arg2 < 0x7f)
-		add(text, room, " '%c'", (char)arg2);
+	add(text, room, ": 0x%llx", (ull)data);
+	if (bytes == 1 && data > ' ' && data < 0x7f)
+		add(text, room, " '%c'", (char)data);
 }
 
 static void detail_msr(char *text, size_t room, uint32_t reason, uint64_t msr,
 		       uint64_t value)
 {
-	bool write = (reason & 0xffff) == REASON_WRMSR;
-
-	add(text, room, "%s 0x%llx: 0x%llx", write ? "write" : "read",
-	    (ull)msr, (ull)value);
+	/* The record is of the exit: what a read returns is not known yet. */
+	if ((reason & 0xffff) == REASON_WRMSR)
+		add(text, room, "write 0x%llx: 0x%llx", (ull)msr, (ull)value);
+	else
+		add(text, room, "read 0x%llx", (ull)msr);
 }
 
 void show_detail(char *text, size_t room, uint32_t hw_kind, uint32_t reason,
@@ -264,7 +265,8 @@ void show_detail(char *text, size_t room, uint32_t hw_kind, uint32_t reason,
 	*text = 0;
 	switch (hw_kind) {
 	case VTR_HW_CPUID:
-		add(text, room, "leaf 0x%llx", (ull)arg1);
+		add(text, room, "leaf 0x%llx, subleaf 0x%llx",
+		    (ull)arg1 & 0xffffffff, (ull)arg2 & 0xffffffff);
 		break;
 	case VTR_HW_MSR:
 		detail_msr(text, room, reason, arg1, arg2);
@@ -273,8 +275,7 @@ void show_detail(char *text, size_t room, uint32_t hw_kind, uint32_t reason,
 		detail_io(text, room, arg1, arg2);
 		break;
 	case VTR_HW_HYPERCALL:
-		add(text, room, "number 0x%llx -> 0x%llx", (ull)arg1,
-		    (ull)arg2);
+		add(text, room, "number 0x%llx", (ull)arg1);
 		break;
 	case VTR_HW_SLAT:
 		add(text, room, "GPA 0x%llx: ", (ull)arg1);

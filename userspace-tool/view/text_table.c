@@ -84,6 +84,14 @@ static void print_cell(const struct text_table *table, FILE *out,
 	fputs(last ? "\n" : "  ", out);
 }
 
+void text_table_free(struct text_table *table)
+{
+	for (size_t i = 0; i < table->nr_cells; i++)
+		free(table->cells[i]);
+	free(table->cells);
+	*table = (struct text_table){ 0 };
+}
+
 void text_table_print(struct text_table *table, FILE *out)
 {
 	int widths[TEXT_MAX_COLUMNS] = { 0 };
@@ -95,10 +103,8 @@ void text_table_print(struct text_table *table, FILE *out)
 		unsigned int column = i % table->nr_columns;
 
 		print_cell(table, out, column, table->cells[i], widths[column]);
-		free(table->cells[i]);
 	}
 	if (table->failed)
 		fprintf(out, "(rows are missing: out of memory)\n");
-	free(table->cells);
-	*table = (struct text_table){ 0 };
+	text_table_free(table);
 }

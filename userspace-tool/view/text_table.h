@@ -34,6 +34,9 @@ void text_table_init(struct text_table *table,
 void text_cell(struct text_table *table, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Drop all cells. */
+void text_table_free(struct text_table *table);
+
 /* Print and free. */
 void text_table_print(struct text_table *table, FILE *out);
 
