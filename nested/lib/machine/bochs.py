@@ -26,6 +26,11 @@ MEMORY_LIMIT = 2048
 FRAMES = "frames"
 # The debugger stops at a reset and wants to be told to go on.
 GO_ON = "c\n" * 16
+# A saved timer has no name, only a number, and devices take their numbers in
+# the order of loading: it must be the same when booting and when restoring.
+# (The USB controller, not in this list, comes last by itself.)
+PLUGINS = ("plugin_ctrl: biosdev=true, iodebug=false, parallel=true, gameport=false, "
+           "extfpuirq=true, speaker=false, serial=true, unmapped=true")
 CPU_MODELS = {
     "vmx": "corei7_skylake_x",
     "no-ept": "core2_penryn_t9600",
@@ -65,8 +70,7 @@ def command_line(shape: Shape) -> list[str]:
 
 
 def com1(line: terminal.Line) -> str:
-    """The serial port.  Its mode must not change from saving to restoring:
-    the emulator's list of timers depends on it."""
+    """The serial port; nothing is ever sent to it unless --shell is given."""
     return f"com1: enabled=1, mode=term, dev={line.device}"
 
 
@@ -76,6 +80,7 @@ def configuration(shape: Shape, image_address: int) -> str:
     if shape.cpus > 1:
         cpu += ", quantum=32"
     return f"""\
+{PLUGINS}
 display_library: rfb, options="timeout=0"
 cpu: {cpu}, reset_on_triple_fault=1
 memory: guest={shape.memory}, host={shape.memory}

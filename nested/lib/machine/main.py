@@ -9,6 +9,7 @@ judge() holds the rules of what counts as success.
 import argparse
 import contextlib
 import io
+import os
 import pathlib
 import signal
 import sys
@@ -94,6 +95,7 @@ def run_job(opts: argparse.Namespace, job: payload.Job, boot: image.Boot, shape:
         keys = stack.enter_context(terminal.Keys(line)) if opts.shell else None
         if keys:
             job.terminal = keys.size()
+            job.env.setdefault("TERM", os.environ.get("TERM", "linux"))
         data = payload.in_memory(payload.archive(job, boot.kernel))
         machine = begin(work, shape, boot, data, line)
         out = stack.enter_context(open(work / "out.tar", "w+b")) if opts.out else None

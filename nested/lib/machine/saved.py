@@ -118,6 +118,8 @@ def adapt(config: str, serial: terminal.Line) -> str:
             line = "optramimage1: file=none"
         elif line.startswith("magic_break:"):
             line = "magic_break: enabled=0"
+        elif line.startswith("plugin_ctrl:"):
+            line = bochs.PLUGINS
         elif line.startswith("com1:"):
             line = bochs.com1(serial)
         lines.append(line)
