@@ -29,15 +29,22 @@ static DEFINE_IDA(vm_ids);
 /* Scratch of vtr_vm_kick_all(), used with preemption off. */
 static DEFINE_PER_CPU(struct cpumask, kick_mask);
 
+/* Undo alloc_vm(). */
+static void free_bare(struct vtr_vm *vm)
+{
+	preempt_notifier_dec();
+	mmdrop(vm->mm);
+	ida_free(&vm_ids, vm->id);
+	kfree(vm);
+}
+
 static void free_vm(struct kref *ref)
 {
 	struct vtr_vm *vm = container_of(ref, struct vtr_vm, ref);
 
 	vtr_inspect_remove_vm(vm);
 	vtr_mem_destroy(vm);
-	mmdrop(vm->mm);
-	ida_free(&vm_ids, vm->id);
-	kfree(vm);
+	free_bare(vm);
 }
 
 void vtr_vm_get(struct vtr_vm *vm)
@@ -88,6 +95,8 @@ static struct vtr_vm *alloc_vm(const struct vtr_create_vm *args)
 		snprintf(vm->name, sizeof(vm->name), "vm%u", vm->id);
 	vm->mm = current->mm;
 	mmgrab(vm->mm);
+	/* Without it the notifiers of module/vcpu.c would never be called. */
+	preempt_notifier_inc();
 	return vm;
 }
 
@@ -113,19 +122,15 @@ int vtr_vm_create(const struct vtr_create_vm *args)
 	if (IS_ERR(vm))
 		return PTR_ERR(vm);
 	fd = vtr_mem_init(vm);
-	if (fd)
-		goto free_bare;
+	if (fd) {
+		free_bare(vm);
+		return fd;
+	}
 	vtr_inspect_add_vm(vm);
 
 	fd = anon_inode_getfd("vitrine-vm", &vtr_vm_fops, vm, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		vtr_vm_put(vm);
-	return fd;
-
-free_bare:
-	mmdrop(vm->mm);
-	ida_free(&vm_ids, vm->id);
-	kfree(vm);
 	return fd;
 }
 
