@@ -13,7 +13,7 @@
 #include "libvitrine.h"
 
 static const struct command *const commands[] = {
-	&cmd_run, &cmd_step, &cmd_exits, &cmd_vmcs, &cmd_ps,
+	&cmd_doctor, &cmd_run, &cmd_step, &cmd_exits, &cmd_vmcs, &cmd_ps,
 };
 
 int command_failed(const struct command *command)
