@@ -28,7 +28,7 @@ static void demand(struct vtr_vcpu *vcpu, bool kept, const char *rule)
 	pr_info("fake back end: rule broken: %s\n", rule);
 }
 
-static struct fake_vcpu *loaded(struct vtr_vcpu *vcpu)
+static struct fake_vcpu *fake_of(struct vtr_vcpu *vcpu)
 {
 	demand(vcpu, to_fake(vcpu)->loaded, "the vCPU must be loaded");
 	return to_fake(vcpu);
@@ -106,7 +106,7 @@ static void vcpu_load(struct vtr_vcpu *vcpu, int cpu)
 
 static void vcpu_put(struct vtr_vcpu *vcpu)
 {
-	loaded(vcpu)->loaded = false;
+	fake_of(vcpu)->loaded = false;
 	to_fake(vcpu)->puts++;
 }
 
@@ -127,7 +127,7 @@ static void deliver(struct fake_vcpu *v, const struct fake_step *step)
 
 static void vcpu_run(struct vtr_vcpu *vcpu, struct vtr_exit *exit)
 {
-	struct fake_vcpu *v = loaded(vcpu);
+	struct fake_vcpu *v = fake_of(vcpu);
 	const struct fake_step *step = NULL;
 
 	demand(vcpu, irqs_disabled(), "entered with interrupts off");
@@ -148,7 +148,7 @@ static void vcpu_run(struct vtr_vcpu *vcpu, struct vtr_exit *exit)
 
 static void get_regs(struct vtr_vcpu *vcpu, struct vtr_regs *regs)
 {
-	struct fake_vcpu *v = loaded(vcpu);
+	struct fake_vcpu *v = fake_of(vcpu);
 
 	*regs = v->regs;
 	memcpy(regs->gpr, vcpu->gpr, sizeof(regs->gpr));
@@ -157,23 +157,23 @@ static void get_regs(struct vtr_vcpu *vcpu, struct vtr_regs *regs)
 
 static void set_regs(struct vtr_vcpu *vcpu, const struct vtr_regs *regs)
 {
-	loaded(vcpu)->regs = *regs;
+	fake_of(vcpu)->regs = *regs;
 	memcpy(vcpu->gpr, regs->gpr, sizeof(regs->gpr));
 }
 
 static void get_sregs(struct vtr_vcpu *vcpu, struct vtr_sregs *sregs)
 {
-	*sregs = loaded(vcpu)->sregs;
+	*sregs = fake_of(vcpu)->sregs;
 }
 
 static void set_sregs(struct vtr_vcpu *vcpu, const struct vtr_sregs *sregs)
 {
-	loaded(vcpu)->sregs = *sregs;
+	fake_of(vcpu)->sregs = *sregs;
 }
 
 static u64 *cr(struct vtr_vcpu *vcpu, unsigned int nr)
 {
-	struct fake_vcpu *v = loaded(vcpu);
+	struct fake_vcpu *v = fake_of(vcpu);
 
 	demand(vcpu, nr == 0 || nr == 3 || nr == 4, "the core keeps the other control registers");
 	return nr == 0 ? &v->sregs.cr0 : nr == 3 ? &v->sregs.cr3 : &v->sregs.cr4;
@@ -191,12 +191,12 @@ static void set_cr(struct vtr_vcpu *vcpu, unsigned int nr, u64 value)
 
 static void set_efer(struct vtr_vcpu *vcpu, u64 efer)
 {
-	loaded(vcpu)->sregs.efer = efer;
+	fake_of(vcpu)->sregs.efer = efer;
 }
 
 static void load_pdptrs(struct vtr_vcpu *vcpu, const u64 pdpte[4])
 {
-	memcpy(loaded(vcpu)->pdptrs, pdpte, 4 * sizeof(*pdpte));
+	memcpy(fake_of(vcpu)->pdptrs, pdpte, 4 * sizeof(*pdpte));
 }
 
 static u64 *find_msr(struct fake_vcpu *v, u32 index)
@@ -209,7 +209,7 @@ static u64 *find_msr(struct fake_vcpu *v, u32 index)
 
 static int get_msr(struct vtr_vcpu *vcpu, u32 index, u64 *value)
 {
-	u64 *msr = find_msr(loaded(vcpu), index);
+	u64 *msr = find_msr(fake_of(vcpu), index);
 
 	if (!msr)
 		return -ENOENT;
@@ -219,7 +219,7 @@ static int get_msr(struct vtr_vcpu *vcpu, u32 index, u64 *value)
 
 static int set_msr(struct vtr_vcpu *vcpu, u32 index, u64 value)
 {
-	u64 *msr = find_msr(loaded(vcpu), index);
+	u64 *msr = find_msr(fake_of(vcpu), index);
 
 	if (!msr)
 		return -ENOENT;
@@ -232,38 +232,38 @@ static int set_msr(struct vtr_vcpu *vcpu, u32 index, u64 value)
 
 static void get_blocking(struct vtr_vcpu *vcpu, struct vtr_events *events)
 {
-	events->interrupt_shadow = loaded(vcpu)->blocking.interrupt_shadow;
+	events->interrupt_shadow = fake_of(vcpu)->blocking.interrupt_shadow;
 	events->nmi_blocked = to_fake(vcpu)->blocking.nmi_blocked;
 }
 
 static void set_blocking(struct vtr_vcpu *vcpu, const struct vtr_events *events)
 {
-	loaded(vcpu)->blocking = *events;
+	fake_of(vcpu)->blocking = *events;
 }
 
 static u64 get_dr7(struct vtr_vcpu *vcpu)
 {
-	return loaded(vcpu)->dr7;
+	return fake_of(vcpu)->dr7;
 }
 
 static void set_dr7(struct vtr_vcpu *vcpu, u64 dr7)
 {
-	loaded(vcpu)->dr7 = dr7;
+	fake_of(vcpu)->dr7 = dr7;
 }
 
 static u64 get_tsc_offset(struct vtr_vcpu *vcpu)
 {
-	return loaded(vcpu)->tsc_offset;
+	return fake_of(vcpu)->tsc_offset;
 }
 
 static void set_tsc_offset(struct vtr_vcpu *vcpu, u64 offset)
 {
-	loaded(vcpu)->tsc_offset = offset;
+	fake_of(vcpu)->tsc_offset = offset;
 }
 
 static void skip_insn(struct vtr_vcpu *vcpu)
 {
-	struct fake_vcpu *v = loaded(vcpu);
+	struct fake_vcpu *v = fake_of(vcpu);
 
 	v->regs.rip += vcpu->exit.insn_bytes;
 	v->blocking.interrupt_shadow = 0;
@@ -274,7 +274,7 @@ static void skip_insn(struct vtr_vcpu *vcpu)
 
 static void inject(struct vtr_vcpu *vcpu, const struct vtr_event *event)
 {
-	struct fake_vcpu *v = loaded(vcpu);
+	struct fake_vcpu *v = fake_of(vcpu);
 
 	demand(vcpu, !v->injected.kind || !event->kind, "one event for one entry");
 	v->injected = *event;
@@ -282,7 +282,7 @@ static void inject(struct vtr_vcpu *vcpu, const struct vtr_event *event)
 
 static bool can_inject(struct vtr_vcpu *vcpu, enum vtr_event_kind kind)
 {
-	struct fake_vcpu *v = loaded(vcpu);
+	struct fake_vcpu *v = fake_of(vcpu);
 
 	if (kind == VTR_EVENT_NMI)
 		return !v->blocking.nmi_blocked &&
@@ -292,7 +292,7 @@ static bool can_inject(struct vtr_vcpu *vcpu, enum vtr_event_kind kind)
 
 static void set_window(struct vtr_vcpu *vcpu, enum vtr_event_kind kind, bool on)
 {
-	struct fake_vcpu *v = loaded(vcpu);
+	struct fake_vcpu *v = fake_of(vcpu);
 
 	if (kind == VTR_EVENT_NMI)
 		v->nmi_window = on;
@@ -302,12 +302,12 @@ static void set_window(struct vtr_vcpu *vcpu, enum vtr_event_kind kind, bool on)
 
 static void set_step(struct vtr_vcpu *vcpu, bool on)
 {
-	loaded(vcpu)->step = on;
+	fake_of(vcpu)->step = on;
 }
 
 static void flush_slat(struct vtr_vcpu *vcpu)
 {
-	loaded(vcpu)->flushes++;
+	fake_of(vcpu)->flushes++;
 }
 
 static int check_sregs(const struct vtr_sregs *sregs)
