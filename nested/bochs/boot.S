@@ -14,6 +14,7 @@
  * must first use up the blocks that belong to the padding in front of it.
  */
 #define MARK_ADDRESS	0x600		/* low memory; neither BIOS nor Linux uses it */
+#define INFO_ADDRESS	0x700
 #define MARK		0x56545231	/* "this machine has booted once already" */
 #define BLOCK		0x20000
 
@@ -85,7 +86,13 @@ protected:
 4:	cmp	$touch + 32, %esi
 	jb	2b
 
-	mov	$start_info, %ebx
+	/* Newer kernels use the structure as their first stack: not in ROM. */
+	mov	$start_info, %esi
+	mov	$INFO_ADDRESS, %edi
+	mov	$56 / 4, %ecx
+	cld
+	rep movsl
+	mov	$INFO_ADDRESS, %ebx
 	xor	%ebp, %ebp
 	xor	%esi, %esi
 	xor	%edi, %edi
