@@ -17,7 +17,7 @@ import tarfile
 import time
 from types import FrameType
 
-from . import bochs, image, kernels, options, payload, rundir, saved, terminal
+from . import bochs, image, kernels, options, payload, rundir, saved, terminal, watch
 from .errors import FAILED, MACHINE_FAILED, OK, TIMED_OUT, Failure, UsageError
 from .session import Outcome, Session
 
@@ -79,6 +79,8 @@ def run(opts: argparse.Namespace) -> int:
                 note(f"saved machine: {place}")
                 return OK
         session, outcome = run_job(opts, job, boot, shape, work)
+        if opts.watch:
+            keep_watch(opts, work)
         if opts.keep_log:
             keep_logs(work, opts.keep_log)
         if opts.time:
@@ -97,7 +99,8 @@ def run_job(opts: argparse.Namespace, job: payload.Job, boot: image.Boot, shape:
             job.terminal = keys.size()
             job.env.setdefault("TERM", os.environ.get("TERM", "linux"))
         data = payload.in_memory(payload.archive(job, boot.kernel))
-        machine = begin(work, shape, boot, data, line)
+        commands = watch.commands() if opts.watch else bochs.GO_ON
+        machine = begin(work, shape, boot, data, line, commands=commands)
         out = stack.enter_context(open(work / "out.tar", "w+b")) if opts.out else None
         log = stack.enter_context(open(work / "kernel.log", "wb"))
         session = Session(machine, timeout=opts.timeout, files=out, log=log, keys=keys,
@@ -167,6 +170,15 @@ def keep_logs(work: pathlib.Path, target: pathlib.Path) -> None:
         source = work / name
         if source.exists():
             (target / source.name).write_bytes(source.read_bytes())
+
+
+def keep_watch(opts: argparse.Namespace, work: pathlib.Path) -> None:
+    with open(work / "debugger.log", encoding="ascii", errors="replace") as log:
+        count = watch.write(log, opts.watch)
+    if count >= watch.COMMANDS - 1:
+        note(f"--watch {opts.watch}: only the first {count} exits are recorded")
+    elif not opts.quiet:
+        note(f"--watch {opts.watch}: {count} exits")
 
 
 def print_times(start: float, outcome: Outcome) -> None:

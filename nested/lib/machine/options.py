@@ -99,6 +99,9 @@ def add_running(group: argparse._ArgumentGroup) -> None:
                        help="a report in the kernel log that matches is no failure")
     group.add_argument("--expect-reboot", action="store_true",
                        help="succeed when, and only when, CMD makes the machine reset")
+    group.add_argument("--watch", type=pathlib.Path, metavar="FILE",
+                       help="record each VM exit as the emulator sees it: tick, processor, "
+                       "address (bochs, one CPU)")
     group.add_argument("--time", action="store_true", help="print where the time went")
     group.add_argument("--quiet", action="store_true", help="print nothing but CMD's output "
                        "and failures")
@@ -152,6 +155,9 @@ def check(options: argparse.Namespace) -> None:
         raise UsageError("no command; write nested/run [options] -- CMD [ARG...], or --shell")
     if options.warm and options.cold:
         raise UsageError("--warm and --cold exclude each other")
+    if options.watch and options.cpus > 1:
+        raise UsageError("--watch: the emulator stops only at exits of the first processor; "
+                         "use --cpus 1")
     if options.memory is None:
         options.memory = 512 if options.kernel == "debug" else 256
     for pair in options.env:
