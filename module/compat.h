@@ -23,6 +23,7 @@
 #ifndef CONFIG_UML
 
 #include <linux/entry-kvm.h>
+#include <linux/vtime.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/types.h>
 
@@ -88,6 +89,17 @@ static inline int vtr_fpu_set(struct vtr_guest_fpu *fpu, const void *buf)
 					      fpu->guest.fpstate->user_xfeatures, &pkru);
 }
 
+/* What the thread uses from now on is guest time.  Interrupts off. */
+static inline void vtr_guest_timing_enter(void)
+{
+	vtime_account_guest_enter();
+}
+
+static inline void vtr_guest_timing_exit(void)
+{
+	vtime_account_guest_exit();
+}
+
 static inline bool vtr_work_pending(void)
 {
 	return __xfer_to_guest_mode_work_pending();
@@ -127,6 +139,8 @@ static inline void vtr_fpu_free(struct vtr_guest_fpu *fpu) { }
 static inline void vtr_fpu_swap_in(struct vtr_guest_fpu *fpu) { }
 static inline void vtr_fpu_swap_out(struct vtr_guest_fpu *fpu) { }
 static inline void vtr_fpu_before_entry(void) { }
+static inline void vtr_guest_timing_enter(void) { }
+static inline void vtr_guest_timing_exit(void) { }
 static inline u32 vtr_fpu_bytes(struct vtr_guest_fpu *fpu) { return sizeof(fpu->image); }
 static inline void vtr_fpu_get(struct vtr_guest_fpu *fpu, void *buf, u32 bytes)
 {
@@ -199,5 +213,33 @@ static inline void vtr_vma_clear_flags(struct vm_area_struct *vma, unsigned long
 	vma->vm_flags &= ~flags;
 #endif
 }
+
+#ifndef CONFIG_UML
+#include <linux/syscore_ops.h>
+
+/*
+ * Stable updates brought a new form of system-core operations into 6.12 in its
+ * life, so no version number tells them apart; Kbuild looks into the header.
+ */
+#ifdef VTR_SYSCORE_HAS_DATA
+#define VTR_SYSCORE_ARGS	void *data
+
+static inline struct syscore *vtr_syscore(const struct syscore_ops *ops)
+{
+	static struct syscore syscore;
+
+	syscore.ops = ops;
+	return &syscore;
+}
+
+#define vtr_register_syscore(ops)	register_syscore(vtr_syscore(ops))
+#define vtr_unregister_syscore(ops)	unregister_syscore(vtr_syscore(ops))
+#else
+#define VTR_SYSCORE_ARGS	void
+
+#define vtr_register_syscore(ops)	register_syscore_ops(ops)
+#define vtr_unregister_syscore(ops)	unregister_syscore_ops(ops)
+#endif
+#endif /* !CONFIG_UML */
 
 #endif /* VTR_COMPAT_H */

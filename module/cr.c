@@ -68,6 +68,13 @@ static int load_pdptrs(struct vtr_vcpu *vcpu, u64 cr3)
 	return 0;
 }
 
+/* After SET_STATE.  Entries that no processor takes make the entry fail, aloud. */
+void vtr_cr_reload_pdptrs(struct vtr_vcpu *vcpu, const struct vtr_sregs *s)
+{
+	if (pae_paging(s->cr0, s->cr4, s->efer))
+		load_pdptrs(vcpu, s->cr3);
+}
+
 static void get_sregs(struct vtr_vcpu *vcpu, struct vtr_sregs *s)
 {
 	preempt_disable();
@@ -104,7 +111,7 @@ static int check_cr0(const struct vtr_sregs *s, u64 value)
 	return paging_ends && in_64bit_code(s) ? -EINVAL : 0;
 }
 
-static int write_cr0(struct vtr_vcpu *vcpu, u64 value)
+static int mov_to_cr0(struct vtr_vcpu *vcpu, u64 value)
 {
 	struct vtr_sregs s;
 	u64 efer;
@@ -130,7 +137,7 @@ static int write_cr0(struct vtr_vcpu *vcpu, u64 value)
 	return 0;
 }
 
-static int write_cr3(struct vtr_vcpu *vcpu, u64 value)
+static int mov_to_cr3(struct vtr_vcpu *vcpu, u64 value)
 {
 	struct vtr_sregs s;
 
@@ -145,7 +152,7 @@ static int write_cr3(struct vtr_vcpu *vcpu, u64 value)
 	return 0;
 }
 
-static int write_cr4(struct vtr_vcpu *vcpu, u64 value)
+static int mov_to_cr4(struct vtr_vcpu *vcpu, u64 value)
 {
 	const u64 reload = X86_CR4_PAE | X86_CR4_PSE | X86_CR4_PGE | X86_CR4_SMEP;
 	struct vtr_sregs s;
@@ -175,11 +182,11 @@ int vtr_cr_write(struct vtr_vcpu *vcpu, unsigned int nr, u64 value)
 {
 	switch (nr) {
 	case 0:
-		return write_cr0(vcpu, value);
+		return mov_to_cr0(vcpu, value);
 	case 3:
-		return write_cr3(vcpu, value);
+		return mov_to_cr3(vcpu, value);
 	case 4:
-		return write_cr4(vcpu, value);
+		return mov_to_cr4(vcpu, value);
 	case 8:
 		if (value >> 4)
 			return -EINVAL;

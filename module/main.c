@@ -17,7 +17,6 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/reboot.h>
-#include <linux/syscore_ops.h>
 
 #include "vtr.h"
 
@@ -57,13 +56,13 @@ static void disable_this_core(void *unused)
  * Suspend stops all cores but the boot CPU through CPU hotplug; the last one
  * is left to syscore operations, which run on it with interrupts off.
  */
-static int suspend_last_core(void)
+static int suspend_last_core(VTR_SYSCORE_ARGS)
 {
 	vtr_backend->cpu_disable();
 	return 0;
 }
 
-static void resume_last_core(void)
+static void resume_last_core(VTR_SYSCORE_ARGS)
 {
 	int err = vtr_backend->cpu_enable();
 
@@ -134,7 +133,7 @@ static int __init vtr_init(void)
 		goto exit_hw;
 	hotplug_state = err;
 
-	register_syscore_ops(&syscore_ops);
+	vtr_register_syscore(&syscore_ops);
 	err = register_reboot_notifier(&reboot_notifier);
 	if (err)
 		goto unregister_syscore;
@@ -152,7 +151,7 @@ exit_inspect:
 	vtr_inspect_exit();
 	unregister_reboot_notifier(&reboot_notifier);
 unregister_syscore:
-	unregister_syscore_ops(&syscore_ops);
+	vtr_unregister_syscore(&syscore_ops);
 	cpuhp_remove_state(hotplug_state);
 exit_hw:
 	vtr_backend->hw_exit();
@@ -164,7 +163,7 @@ static void __exit vtr_exit(void)
 	misc_deregister(&device);
 	vtr_inspect_exit();
 	unregister_reboot_notifier(&reboot_notifier);
-	unregister_syscore_ops(&syscore_ops);
+	vtr_unregister_syscore(&syscore_ops);
 	cpuhp_remove_state(hotplug_state);
 	vtr_backend->hw_exit();
 	/* Slot tables and VMs are freed through RCU by callbacks of this module. */

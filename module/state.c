@@ -96,6 +96,7 @@ static int sregs_set(struct vtr_vcpu *vcpu, const void *payload, u32 bytes)
 	preempt_disable();
 	vtr_backend->set_sregs(vcpu, s);
 	preempt_enable();
+	vtr_cr_reload_pdptrs(vcpu, s);
 	vcpu->cr2 = s->cr2;
 	vcpu->cr8 = s->cr8;
 	return 0;

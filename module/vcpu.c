@@ -60,7 +60,7 @@ static void sched_out(struct preempt_notifier *notifier, struct task_struct *nex
 	put_from_this_cpu(container_of(notifier, struct vtr_vcpu, preempt_notifier));
 }
 
-static const struct preempt_ops preempt_ops = {
+static struct preempt_ops preempt_ops = {
 	.sched_in = sched_in,
 	.sched_out = sched_out,
 };
@@ -202,6 +202,10 @@ static int before_entry(struct vtr_vcpu *vcpu)
 		run->exit = VTR_EXIT_IMMEDIATE;
 		return 0;
 	}
+	if (vcpu->activity == VTR_SHUTDOWN) {
+		run->exit = VTR_EXIT_SHUTDOWN;
+		return 0;
+	}
 	if (vtr_work_pending()) {
 		int err = vtr_handle_work();
 
@@ -279,12 +283,19 @@ static bool enter_once(struct vtr_vcpu *vcpu)
 	trace_vtr_entry(vcpu->vm->id, vcpu->id, vcpu->delivering.kind, vcpu->delivering.vector);
 	vtr_record(vcpu, VTR_TRACE_ENTRY, 0);
 
+	vtr_guest_timing_enter();
 	entered = get_cycles();
 	vtr_backend->vcpu_run(vcpu, &vcpu->exit);
 	vcpu->exit_tsc = get_cycles();
 
-	/* Ordered before the host's interrupts by their being taken later. */
 	WRITE_ONCE(vcpu->mode, VTR_MODE_OUTSIDE);
+	/*
+	 * The host takes its interrupts here.  A timer tick that has ended the
+	 * stay is charged to the guest, so its time ends only afterwards.
+	 */
+	local_irq_enable();
+	local_irq_disable();
+	vtr_guest_timing_exit();
 	local_irq_enable();
 	preempt_enable();
 
@@ -338,6 +349,9 @@ int vtr_vcpu_run(struct vtr_vcpu *vcpu)
 
 	take_over_run_page(vcpu);
 	vtr_complete_pending(vcpu);
+	/* Running a halted vCPU again means: an event has come. */
+	if (vcpu->activity == VTR_HALTED)
+		vcpu->activity = VTR_ACTIVE;
 	vcpu->run->exit = VTR_EXIT_NONE;
 	ret = run_loop(vcpu);
 	fill_run_page(vcpu);

@@ -267,6 +267,7 @@ int vtr_msr_write(struct vtr_vcpu *vcpu, u32 index, u64 value);
 extern const u32 vtr_msr_list[];
 extern const unsigned int vtr_msr_count;
 int vtr_cr_write(struct vtr_vcpu *vcpu, unsigned int nr, u64 value);
+void vtr_cr_reload_pdptrs(struct vtr_vcpu *vcpu, const struct vtr_sregs *s);
 int vtr_efer_write(struct vtr_vcpu *vcpu, u64 value);
 bool vtr_hypercall(struct vtr_vcpu *vcpu);
 
