@@ -115,6 +115,14 @@ static void send_frame(enum frame_kind kind, const void *body, size_t n)
 	port_write(tail, sizeof(tail));
 }
 
+/* The kernel that crashed may have left a torn frame: let it end, as damaged. */
+static void end_torn_frame(void)
+{
+	static const uint8_t zeros[FRAME_MAX + 9];
+
+	port_write(zeros, sizeof(zeros));
+}
+
 __attribute__((format(printf, 1, 2)))
 static void problem(const char *format, ...)
 {
@@ -677,6 +685,8 @@ int main(void)
 	uint8_t status;
 
 	set_up();
+	if (crash_kernel)
+		end_torn_frame();
 	if (kernel_option("vitrine.save"))
 		saving_point();
 	send_frame(FRAME_READY, crash_kernel ? "crash" : "", crash_kernel ? 5 : 0);

@@ -144,7 +144,7 @@ def test_torn_frame_costs_no_other() -> None:
     torn = frames.encode(frames.Kind.STDOUT, b"y" * 100)
     for cut in range(1, len(torn)):
         reader = frames.Reader()
-        got = list(reader.feed(torn[:cut] + whole + b"\0" * 200))
+        got = list(reader.feed(torn[:cut] + frames.PADDING + whole))
         assert [frame.body for frame in got] == [b"\x07"], f"cut at {cut}: {got}"
         assert reader.lost, "nothing counted as lost"
 

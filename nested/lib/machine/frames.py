@@ -4,8 +4,9 @@
 A frame is 0x1e 'V' kind length(2) body crc32(4), numbers little endian, the
 sum over kind, length and body.  session.py feeds what the parallel port says.
 Subtle: a kernel that crashes in the middle of a frame leaves a torn one and a
-crash kernel's frames follow at once; so a bad sum means: look for the next
-mark right behind this one, not behind the claimed length.
+crash kernel's frames follow; so a bad sum means: look for the next mark right
+behind this one, not behind the claimed length.  The crash kernel's agent sends
+PADDING first, so that a torn frame never waits for bytes that do not come.
 """
 
 import enum
@@ -18,6 +19,7 @@ MARK = b"\x1eV"
 HEAD = struct.Struct("<2scH")
 SUM = struct.Struct("<I")
 BODY_MAX = 8192
+PADDING = bytes(HEAD.size + BODY_MAX + SUM.size)
 
 
 class Kind(enum.Enum):
