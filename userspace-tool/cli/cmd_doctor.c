@@ -153,6 +153,12 @@ static bool cpu_flag(const struct doctor *doctor, const char *flag)
 	return has_word(list, flag);
 }
 
+/* The nested machine has its tree there, and modules come ready-made. */
+static bool is_nested(const struct doctor *doctor)
+{
+	return exists(doctor, "/vitrine/bin");
+}
+
 /* ---- processor ---- */
 
 /* The kernel hides the flag if the firmware has locked VMX off. */
@@ -242,7 +248,7 @@ static void check_headers(struct doctor *doctor)
 {
 	char path[160], fix[200];
 
-	if (doctor->has_module)
+	if (doctor->has_module || is_nested(doctor))
 		return;
 	snprintf(path, sizeof(path), "/lib/modules/%s/build", doctor->release);
 	snprintf(fix, sizeof(fix), "apt-get install linux-headers-%s",
@@ -421,12 +427,12 @@ static void check_engine(struct doctor *doctor, const char *program,
 }
 
 /*
- * The nested machine itself (it has its tree at /vitrine) needs no other one,
- * nor does a host where guests run already.
+ * The nested machine itself needs no other one, nor does a host where guests
+ * run already.
  */
 static void check_nested(struct doctor *doctor)
 {
-	if (doctor->has_module || exists(doctor, "/vitrine/bin"))
+	if (doctor->has_module || is_nested(doctor))
 		return;
 	check_engine(doctor, "bochs", "nested machine: Bochs",
 		     "bochs bochsbios vgabios bochs-term");

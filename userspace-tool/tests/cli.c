@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Child processes and temporary files for the tests.
+ *
+ * Read cli.h first.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "cli/command.h"
+
+#define MAX_ARGS	32
+#define MAX_PATHS	64
+
+static char directory[] = "/tmp/vitrine-test-XXXXXX";
+static char *paths[MAX_PATHS];
+static unsigned int nr_paths;
+static pid_t owner;
+
+static void remove_files(void)
+{
+	if (getpid() != owner)
+		return;
+	for (unsigned int i = 0; i < nr_paths; i++) {
+		unlink(paths[i]);
+		rmdir(paths[i]);
+		free(paths[i]);
+	}
+	rmdir(directory);
+}
+
+const char *temp_path(const char *name)
+{
+	if (!owner) {
+		owner = getpid();
+		if (!mkdtemp(directory)) {
+			perror(directory);
+			exit(99);
+		}
+		atexit(remove_files);
+	}
+	for (unsigned int i = 0; i < nr_paths; i++) {
+		if (!strcmp(strrchr(paths[i], '/') + 1, name))
+			return paths[i];
+	}
+	if (nr_paths == MAX_PATHS ||
+	    asprintf(&paths[nr_paths], "%s/%s", directory, name) < 0)
+		exit(99);
+	return paths[nr_paths++];
+}
+
+const char *temp_file(const char *name, const void *data, size_t bytes)
+{
+	const char *path = temp_path(name);
+	FILE *file = fopen(path, "we");
+
+	if (!file || fwrite(data, 1, bytes, file) != bytes || fclose(file)) {
+		perror(path);
+		exit(99);
+	}
+	return path;
+}
+
+static void read_back(FILE *file, char *text)
+{
+	size_t got;
+
+	rewind(file);
+	got = fread(text, 1, CLI_TEXT - 1, file);
+	text[got] = 0;
+	fclose(file);
+}
+
+static FILE *input_file(const char *input)
+{
+	FILE *file = tmpfile();
+
+	if (!file)
+		exit(99);
+	fputs(input, file);
+	fflush(file);
+	rewind(file);
+	return file;
+}
+
+static void child(char **argv, int argc, FILE *in, FILE *out, FILE *err)
+{
+	dup2(fileno(in), STDIN_FILENO);
+	dup2(fileno(out), STDOUT_FILENO);
+	dup2(fileno(err), STDERR_FILENO);
+	exit(vitrine_main(argc, argv));
+}
+
+static const struct cli *run(const char *input, int signal, const char *first,
+			     va_list args)
+{
+	char *argv[MAX_ARGS] = { (char *)"vitrine", (char *)first };
+	static struct cli result;
+	FILE *in = input_file(input), *out = tmpfile(), *err = tmpfile();
+	int argc = first ? 2 : 1, status;
+	pid_t pid;
+
+	if (!out || !err)
+		exit(99);
+	while (argc > 1 && argc < MAX_ARGS - 1 &&
+	       (argv[argc] = va_arg(args, char *)))
+		argc++;
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		exit(99);
+	if (!pid)
+		child(argv, argc, in, out, err);
+	if (signal) {
+		usleep(200000);
+		kill(pid, signal);
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	result.status = WIFEXITED(status) ? WEXITSTATUS(status) :
+					    1000 + WTERMSIG(status);
+	fclose(in);
+	read_back(out, result.out);
+	read_back(err, result.err);
+	return &result;
+}
+
+const struct cli *cli(const char *first, ...)
+{
+	const struct cli *result;
+	va_list args;
+
+	va_start(args, first);
+	result = run("", 0, first, args);
+	va_end(args);
+	return result;
+}
+
+const struct cli *cli_with_input(const char *input, const char *first, ...)
+{
+	const struct cli *result;
+	va_list args;
+
+	va_start(args, first);
+	result = run(input, 0, first, args);
+	va_end(args);
+	return result;
+}
+
+const struct cli *cli_signalled(int signal, const char *first, ...)
+{
+	const struct cli *result;
+	va_list args;
+
+	va_start(args, first);
+	result = run("", signal, first, args);
+	va_end(args);
+	return result;
+}
