@@ -3,10 +3,10 @@
 """Turn a Linux image into what a loader without a decompressor can start.
 
 Called by nested/lib/make-kernel with a bzImage or an ELF vmlinux; writes
-vmlinux.flat (memory image from the lowest load address on) and boot.env (PVH
-entry and addresses as shell assignments).  The boot ROM of nested/bochs reads
-both.  Subtle: addresses are physical (p_paddr), and the memory which the
-kernel claims ends behind the flat file, because .bss and brk are not in it.
+vmlinux.flat (an image of all memory the kernel claims) and boot.env (PVH entry
+and the addresses of that memory as shell assignments).  The boot ROM of
+nested/bochs reads both.  Subtle: addresses are physical (p_paddr), and the
+image holds .bss and brk as zeros, so that its size is LOAD_END - LOAD_ADDR.
 """
 
 import bz2
@@ -129,9 +129,9 @@ def pvh_entry(elf: bytes, segments: list[Segment]) -> int:
     raise ImageError("the kernel has no PVH entry (needs CONFIG_PVH=y)")
 
 
-def flatten(elf: bytes, loads: list[Segment], base: int) -> bytes:
-    """Lay the file parts of all segments out as they lie in memory."""
-    end = max(s.paddr + s.filesz for s in loads)
+def flatten(elf: bytes, loads: list[Segment], base: int,
+            end: int) -> bytes:
+    """Lay all segments out as they lie in memory."""
     flat = bytearray(end - base)
     for s in loads:
         at = s.paddr - base
@@ -148,7 +148,8 @@ def convert(image: Path, directory: Path) -> None:
     base = min(s.paddr for s in loads)
     end = max(s.paddr + s.memsz for s in loads)
     entry = pvh_entry(elf, segments)
-    (directory / "vmlinux.flat").write_bytes(flatten(elf, loads, base))
+    (directory / "vmlinux.flat").write_bytes(
+        flatten(elf, loads, base, end))
     (directory / "boot.env").write_text(
         f"PVH_ENTRY={entry:#x}\nLOAD_ADDR={base:#x}\nLOAD_END={end:#x}\n")
 
