@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What a user types.  Kbuild has what vitrine.ko is made of; this file builds it
+# out of tree for one of the nested machine's kernels, builds the tool and the
+# tests, and starts the machine.  Everything built lies in build/ (ignored by
+# git); kernels and saved machines lie in the user's cache.
+#
+#	build/<kernel>/		mirror of the module's sources, and its objects
+#	build/<kernel>/root/	what the nested machine sees as /vitrine
+
+KERNEL	?= 6.1
+CPUS	?= 2
+
+build	:= build
+mirror	:= $(build)/$(KERNEL)
+root	:= $(mirror)/root
+tool	:= $(build)/userspace-tool
+
+.PHONY: help all tree module tool guests demo shell test kunit style clean distclean
+
+help:
+	@echo 'make demo              a guest in a nested machine, each exit shown'
+	@echo 'make shell             a shell in the nested machine, with vitrine in PATH'
+	@echo 'make test              all tests (tests/run --help for single suites)'
+	@echo 'make all               module, tool and tests for one kernel'
+	@echo 'make module            vitrine.ko only'
+	@echo 'make clean             remove build/'
+	@echo 'make distclean         remove build/ and the cached kernels and machines'
+	@echo
+	@echo 'KERNEL=6.1|6.12|lean|debug (now $(KERNEL))   CPUS=1|2 (now $(CPUS))'
+	@echo 'To build for the running kernel: make host-module (needs its headers)'
+
+all: tree
+
+tree: module tool guests
+
+# Sources are mirrored, because kbuild writes its objects beside them and each
+# kernel needs its own.
+module:
+	@nested/ensure-packages build
+	@mkdir -p $(root)
+	@rsync -a --include='/Kbuild' --include='/module/***' --include='/vmx/***' \
+		--include='/ept/***' --include='/ioctl-uapi/***' --exclude='*' ./ $(mirror)/
+	@dir=$$(nested/kernels get $(KERNEL)) && \
+		$(MAKE) --no-print-directory -C "$$(cat $$dir/kdir)" M=$(CURDIR)/$(mirror) \
+			W=1 modules >$(mirror)/build.log 2>&1 || \
+		{ tail -n 30 $(mirror)/build.log >&2; exit 1; }
+	@! grep -E 'warning:|objtool:' $(mirror)/build.log >&2
+	@strip -g -o $(root)/vitrine.ko.new $(mirror)/vitrine.ko
+	@mv $(root)/vitrine.ko.new $(root)/vitrine.ko
+
+.PHONY: host-module
+host-module:
+	@mkdir -p $(build)/host
+	@rsync -a --include='/Kbuild' --include='/module/***' --include='/vmx/***' \
+		--include='/ept/***' --include='/ioctl-uapi/***' --exclude='*' ./ $(build)/host/
+	$(MAKE) -C /lib/modules/$(shell uname -r)/build M=$(CURDIR)/$(build)/host modules
+	@echo 'built $(build)/host/vitrine.ko'
+
+tool:
+	@nested/ensure-packages tool
+	@$(MAKE) --no-print-directory -s -C userspace-tool O=$(CURDIR)/$(tool)
+	@userspace-tool/install-tree.sh $(tool)/vitrine $(root)
+
+guests: tool
+	@$(MAKE) --no-print-directory -s -C tests/guests O=$(CURDIR)/$(root)/guests
+	@$(MAKE) --no-print-directory -s -C tests/ioctl O=$(CURDIR)/$(root)/tests TOOL=$(CURDIR)/$(tool)
+	@install -D -m 755 tests/demo.sh $(root)/bin/demo
+
+demo: tree
+	@nested/run --kernel $(KERNEL) --cpus $(CPUS) -- demo
+
+shell: tree
+	@nested/run --kernel $(KERNEL) --cpus $(CPUS) --shell
+
+test:
+	@tests/run
+
+kunit:
+	@tests/kunit/run
+
+style:
+	@tests/style/run
+
+clean:
+	rm -rf $(build)
+
+distclean: clean
+	nested/kernels clean
+	rm -rf "$${VITRINE_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/vitrine}"
