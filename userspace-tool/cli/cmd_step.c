@@ -33,6 +33,8 @@ struct step_view {
 	struct vcpu_moment after;
 	struct vtr_run run;		/* the run page after the step */
 	struct disasm insn;		/* at RIP before the step */
+	uint64_t exit_rip;		/* where the exit was, from the trace */
+	struct disasm exit_insn;	/* what stands there */
 	struct termios terminal;
 	bool interactive;
 	char line[256];			/* console output of the guest */
@@ -142,13 +144,24 @@ static void print_insn(const struct disasm *insn, uint64_t rip)
 	       insn->bits);
 }
 
+/* By exit: more than one instruction may have run before the one that exited. */
+static void print_place(const struct step_view *view)
+{
+	print_insn(&view->insn, view->before.regs.rip);
+	if (view->exit_rip == view->before.regs.rip ||
+	    view->run.hw_kind == VTR_HW_STEP)
+		return;
+	printf("  ... up to\n");
+	print_insn(&view->exit_insn, view->exit_rip);
+}
+
 static void print_text(struct step_view *view)
 {
 	const struct vtr_run *run = &view->run;
 	char text[256];
 
 	printf("step %llu\n", (ull)view->nr);
-	print_insn(&view->insn, view->before.regs.rip);
+	print_place(view);
 	show_path(view, text, sizeof(text));
 	printf("  layers     %s\n", text);
 	show_reason(run, text, sizeof(text));
@@ -161,17 +174,17 @@ static void print_text(struct step_view *view)
 	vcpu_print_field_changes(&view->before, &view->after, stdout);
 }
 
-static cJSON *json_insn(const struct step_view *view)
+static cJSON *json_insn(const struct disasm *insn, uint64_t rip)
 {
 	cJSON *json = cJSON_CreateObject();
 	char bytes[64];
 
-	json_hex(json, "rip", view->before.regs.rip);
-	json_hex(json, "linear", view->insn.linear);
-	show_insn(&view->insn, bytes, sizeof(bytes));
+	json_hex(json, "rip", rip);
+	json_hex(json, "linear", insn->linear);
+	show_insn(insn, bytes, sizeof(bytes));
 	cJSON_AddStringToObject(json, "bytes", bytes);
-	cJSON_AddStringToObject(json, "text", view->insn.text);
-	json_count(json, "bits", view->insn.bits);
+	cJSON_AddStringToObject(json, "text", insn->text);
+	json_count(json, "bits", insn->bits);
 	return json;
 }
 
@@ -182,7 +195,10 @@ static void print_json(struct step_view *view)
 	char text[256];
 
 	json_count(json, "step", view->nr);
-	cJSON_AddItemToObject(json, "instruction", json_insn(view));
+	cJSON_AddItemToObject(json, "instruction",
+			      json_insn(&view->insn, view->before.regs.rip));
+	cJSON_AddItemToObject(json, "exit_instruction",
+			      json_insn(&view->exit_insn, view->exit_rip));
 	show_path(view, text, sizeof(text));
 	cJSON_AddStringToObject(json, "layers", text);
 	cJSON_AddStringToObject(json, "reason", exit_name(run->hw_reason));
@@ -229,6 +245,30 @@ static void disassemble(struct step_view *view)
 		  &view->before.sregs, view->before.regs.rip, &view->insn);
 }
 
+/*
+ * The registers are those behind the exit; where it was stands in the newest
+ * EXIT record.  Without one (lost, or no entry at all) RIP must do.
+ */
+static void find_exit(struct step_view *view)
+{
+	struct cpu *cpu = &view->machine->cpus[0];
+	struct vtr_trace_record records[16];
+	unsigned int nr;
+	uint64_t lost;
+
+	view->exit_rip = view->before.regs.rip;
+	do {
+		nr = vtr_trace_read(cpu->trace, records, ARRAY_SIZE(records),
+				    &lost);
+		for (unsigned int i = 0; i < nr; i++) {
+			if (records[i].kind == VTR_TRACE_EXIT)
+				view->exit_rip = records[i].arg0;
+		}
+	} while (nr);
+	disasm_at(cpu->vcpu, &view->machine->mem, &view->after.sregs,
+		  view->exit_rip, &view->exit_insn);
+}
+
 /* One step; false if nothing was stepped because the VM has ended. */
 static bool make_step(struct step_view *view, uint32_t unit)
 {
@@ -238,7 +278,10 @@ static bool make_step(struct step_view *view, uint32_t unit)
 	if (!stepper_step(view->machine, unit, &view->run))
 		return false;
 	view->nr++;
-	return !look(view, &view->after);
+	if (look(view, &view->after))
+		return false;
+	find_exit(view);
+	return true;
 }
 
 static const uint32_t until_kinds[] = {
@@ -465,7 +508,7 @@ static int run(const struct options *options)
 		vtr_error(ENOMEM, "no memory for the view");
 		return command_failed(&cmd_step);
 	}
-	if (machine_create(&machine, options, false, false)) {
+	if (machine_create(&machine, options, true, false)) {
 		free(view);
 		return command_failed(&cmd_step);
 	}
@@ -508,7 +551,7 @@ const struct command cmd_step = {
 		"Prints for each step the instruction at RIP, the way of the exit "
 		"through the layers, the exit reason with its qualification in words, "
 		"what the tool did, and the registers and VMCS fields that changed "
-		"(exit information apart, which changes at every exit).\n"
+		"(without exit information and host state, which change by themselves).\n"
 		"On a terminal keys choose: n or Enter a step, e to the next exit, i an "
 		"instruction, c on to the end or to --until, r registers, v VMCS, q "
 		"quit, h help. Otherwise, or with --count or --json, it makes --count "

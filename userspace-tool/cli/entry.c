@@ -5,9 +5,13 @@
  *
  * Read main.c next.
  */
+#include <sys/prctl.h>
+
 #include "command.h"
 
 int main(int argc, char **argv)
 {
+	/* install-tree.sh starts the program through the dynamic loader. */
+	prctl(PR_SET_NAME, "vitrine");
 	return vitrine_main(argc, argv);
 }

@@ -76,6 +76,8 @@ static const struct {
 	  "the number is beyond the limit of vCPUs" },
 	{ VTR_VCPU_RUN, EFAULT,
 	  "a page behind a memory slot cannot be had: was it unmapped?" },
+	{ VTR_VCPU_DEBUG, EOPNOTSUPP,
+	  "this processor cannot step by instruction: step by exit" },
 	{ VTR_VCPU_INJECT, EAGAIN,
 	  "the guest takes no interrupt now: set request_window and run" },
 	{ VTR_VCPU_INJECT, EBUSY, "an event is queued already: run first" },

@@ -241,7 +241,7 @@ void vtr_vcpu_stop(struct vtr_vcpu *vcpu);
  * @vcpu: the vCPU
  * @flags: VTR_DEBUG_STEP_INSN, VTR_DEBUG_STEP_EXIT, or 0: as far as it can
  *
- * Return: 0 or a negative errno.
+ * Return: 0; -EINVAL: unknown flag; -EOPNOTSUPP: the processor cannot do it.
  */
 int vtr_vcpu_debug(struct vtr_vcpu *vcpu, uint32_t flags);
 

@@ -47,6 +47,9 @@ void exit_row_print(const struct exit_row *row, FILE *out)
 	if (row->injected)
 		fprintf(out, "%svector %u injected", *detail ? "; " : "",
 			row->vector);
+	if (row->to_user && row->user_exit == VTR_EXIT_NONE)
+		fprintf(out, "%sthen a signal for the thread",
+			*detail ? "; " : "");
 	fputc('\n', out);
 }
 

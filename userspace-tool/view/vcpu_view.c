@@ -5,8 +5,9 @@
  * Read vcpu_view.h first.  All registers are flattened into one list of
  * (name, value), so that comparing and printing need no second list of names.
  *
- * Subtle: exit-information fields change at every exit and are printed by the
- * step itself in words; they are left out of the list of changed fields.
+ * Subtle: exit information changes at every exit and is printed by the step
+ * itself in words; host state changes with the host's stack and core.  Both
+ * are left out of the list of changed fields.
  */
 #include <errno.h>
 #include <string.h>
@@ -179,7 +180,8 @@ static bool field_changed(const struct vcpu_moment *before,
 {
 	return !before->fields[i].status && !after->fields[i].status &&
 	       before->fields[i].value != after->fields[i].value &&
-	       strcmp(tables_fields[i].group, "exit_info");
+	       strcmp(tables_fields[i].group, "exit_info") &&
+	       strcmp(tables_fields[i].group, "host_state");
 }
 
 void vcpu_print_field_changes(const struct vcpu_moment *before,
