@@ -15,6 +15,8 @@ build	:= build
 mirror	:= $(build)/$(KERNEL)
 root	:= $(mirror)/root
 tool	:= $(build)/userspace-tool
+sources	:= Kbuild $(wildcard $(foreach dir,module vmx ept ioctl-uapi,\
+		$(foreach kind,c h S def,$(dir)/*.$(kind))))
 
 .PHONY: help all tree module tool guests demo shell test kunit style clean distclean
 
@@ -39,8 +41,7 @@ tree: module tool guests
 module:
 	@nested/ensure-packages build
 	@mkdir -p $(root)
-	@rsync -a --include='/Kbuild' --include='/module/***' --include='/vmx/***' \
-		--include='/ept/***' --include='/ioctl-uapi/***' --exclude='*' ./ $(mirror)/
+	@cp -up --parents $(sources) $(mirror)/
 	@dir=$$(nested/kernels get $(KERNEL)) && \
 		$(MAKE) --no-print-directory -C "$$(cat $$dir/kdir)" M=$(CURDIR)/$(mirror) \
 			W=1 modules >$(mirror)/build.log 2>&1 || \
@@ -52,8 +53,7 @@ module:
 .PHONY: host-module
 host-module:
 	@mkdir -p $(build)/host
-	@rsync -a --include='/Kbuild' --include='/module/***' --include='/vmx/***' \
-		--include='/ept/***' --include='/ioctl-uapi/***' --exclude='*' ./ $(build)/host/
+	@cp -up --parents $(sources) $(build)/host/
 	$(MAKE) -C /lib/modules/$(shell uname -r)/build M=$(CURDIR)/$(build)/host modules
 	@echo 'built $(build)/host/vitrine.ko'
 
