@@ -330,6 +330,11 @@ static int read_field(struct vtr_vcpu *vcpu, u32 encoding, u64 *value)
 	return -ENOENT;
 }
 
+static bool is_host_field(u32 encoding)
+{
+	return false;
+}
+
 static const char *reason_name(u32 hw_reason)
 {
 	return hw_reason == FAKE_HLT_REASON ? "HLT" : "scripted";
@@ -388,6 +393,7 @@ struct vtr_backend fake_backend = {
 	.check_sregs	 = check_sregs,
 	.snapshot	 = snapshot,
 	.read_field	 = read_field,
+	.is_host_field	 = is_host_field,
 	.reason_name	 = reason_name,
 	.describe_field	 = describe_field,
 	.explain_failure = explain_failure,
