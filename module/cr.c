@@ -94,6 +94,15 @@ static bool in_64bit_code(const struct vtr_sregs *s)
 	return (s->efer & EFER_LMA) && (s->seg[VTR_CS].attributes & BIT(9));
 }
 
+/* Does the vCPU execute 64-bit code?  Context: vCPU mutex held, loaded. */
+bool vtr_in_64bit_code(struct vtr_vcpu *vcpu)
+{
+	struct vtr_sregs s;
+
+	get_sregs(vcpu, &s);
+	return in_64bit_code(&s);
+}
+
 static int check_cr0(const struct vtr_sregs *s, u64 value)
 {
 	bool paging_starts = (value & X86_CR0_PG) && !(s->cr0 & X86_CR0_PG);

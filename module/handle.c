@@ -44,6 +44,17 @@ void vtr_write_gpr(struct vtr_vcpu *vcpu, unsigned int nr, u64 value)
 	preempt_enable();
 }
 
+/*
+ * A register as an operand: outside of 64-bit code only its lower half counts,
+ * whatever 64-bit code has left in the upper one.
+ */
+static u64 read_operand(struct vtr_vcpu *vcpu, unsigned int nr)
+{
+	u64 value = vtr_read_gpr(vcpu, nr);
+
+	return vtr_in_64bit_code(vcpu) ? value : (u32)value;
+}
+
 static void skip_insn(struct vtr_vcpu *vcpu)
 {
 	preempt_disable();
@@ -145,15 +156,15 @@ static int handle_hypercall(struct vtr_vcpu *vcpu)
 {
 	struct vtr_run *run = vcpu->run;
 
-	if (vtr_hypercall(vcpu)) {
+	if (vtr_hypercall(vcpu, read_operand(vcpu, VTR_RAX))) {
 		skip_insn(vcpu);
 		return 1;
 	}
-	run->hypercall.nr = vcpu->gpr[VTR_RAX];
-	run->hypercall.args[0] = vcpu->gpr[VTR_RBX];
-	run->hypercall.args[1] = vcpu->gpr[VTR_RCX];
-	run->hypercall.args[2] = vcpu->gpr[VTR_RDX];
-	run->hypercall.args[3] = vcpu->gpr[VTR_RSI];
+	run->hypercall.nr = read_operand(vcpu, VTR_RAX);
+	run->hypercall.args[0] = read_operand(vcpu, VTR_RBX);
+	run->hypercall.args[1] = read_operand(vcpu, VTR_RCX);
+	run->hypercall.args[2] = read_operand(vcpu, VTR_RDX);
+	run->hypercall.args[3] = read_operand(vcpu, VTR_RSI);
 	run->hypercall.ret = VTR_HC_UNKNOWN;
 	vcpu->pending = VTR_PENDING_HYPERCALL;
 	return to_user(vcpu, VTR_EXIT_HYPERCALL);
@@ -218,7 +229,7 @@ static int handle_cr(struct vtr_vcpu *vcpu)
 
 	switch (e->cr.op) {
 	case VTR_CR_WRITE:
-		return handle_cr_write(vcpu, e->cr.nr, vtr_read_gpr(vcpu, e->cr.gpr));
+		return handle_cr_write(vcpu, e->cr.nr, read_operand(vcpu, e->cr.gpr));
 	case VTR_CR_READ:
 		preempt_disable();
 		value = e->cr.nr == 8 ? vcpu->cr8 : vtr_backend->get_cr(vcpu, e->cr.nr);
@@ -264,7 +275,7 @@ static int handle_dr(struct vtr_vcpu *vcpu)
 		skip_insn(vcpu);
 		return 1;
 	}
-	value = vtr_read_gpr(vcpu, e->dr.gpr);
+	value = read_operand(vcpu, e->dr.gpr);
 	if (nr >= 6 && value >> 32) {
 		vtr_queue_gp(vcpu);
 		return 1;

@@ -10,11 +10,9 @@
  */
 #include "vtr.h"
 
-/* Return: true if it was answered, false: up to the user side. */
-bool vtr_hypercall(struct vtr_vcpu *vcpu)
+/* Return: true if @nr was answered, false: up to the user side. */
+bool vtr_hypercall(struct vtr_vcpu *vcpu, u64 nr)
 {
-	u64 nr = vcpu->gpr[VTR_RAX];
-
 	if (nr >= VTR_HC_USER_FIRST)
 		return false;
 	switch (nr) {

@@ -269,7 +269,8 @@ extern const unsigned int vtr_msr_count;
 int vtr_cr_write(struct vtr_vcpu *vcpu, unsigned int nr, u64 value);
 void vtr_cr_reload_pdptrs(struct vtr_vcpu *vcpu, const struct vtr_sregs *s);
 int vtr_efer_write(struct vtr_vcpu *vcpu, u64 value);
-bool vtr_hypercall(struct vtr_vcpu *vcpu);
+bool vtr_in_64bit_code(struct vtr_vcpu *vcpu);
+bool vtr_hypercall(struct vtr_vcpu *vcpu, u64 nr);
 
 /* gwalk.c: the guest's own page tables */
 struct vtr_gwalk {

@@ -467,6 +467,13 @@ static void clts_and_lmsw_change_their_bits_only(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, m->vcpu->sregs.cr0, (cr0 | X86_CR0_TS) & ~(u64)X86_CR0_MP);
 }
 
+/* Only there the upper halves of operands count. */
+static void enter_64bit_code(struct machine *m)
+{
+	m->vcpu->sregs.efer |= EFER_LME | EFER_LMA;
+	m->vcpu->sregs.seg[VTR_CS].attributes |= BIT(9);
+}
+
 static void debug_registers_are_kept(struct kunit *test)
 {
 	static const struct fake_step write[] = {
@@ -482,6 +489,7 @@ static void debug_registers_are_kept(struct kunit *test)
 	struct machine *m = test->priv;
 	u64 *gpr = m->vcpu->base.gpr;
 
+	enter_64bit_code(m);
 	gpr[VTR_RAX] = 0xffffffff81000000ULL;
 	gpr[VTR_RCX] = 0xf;
 	gpr[VTR_RDX] = 0x3;
@@ -513,6 +521,9 @@ static void upper_halves_of_dr6_and_dr7_fault(struct kunit *test)
 	struct machine *m = test->priv;
 
 	m->vcpu->base.gpr[VTR_RAX] = BIT_ULL(32);
+	/* 32-bit code has no upper halves, whatever lies in them. */
+	HALTS_AT(2, script);
+	enter_64bit_code(m);
 	HALTS_AT(0, script);
 	expect_exception(test, X86_TRAP_GP, true, 0);
 	KUNIT_EXPECT_EQ(test, m->vcpu->dr7, VTR_DR7_ONES);
