@@ -4,7 +4,6 @@
  *
  * Read cli.h first.
  */
-#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -19,6 +18,7 @@
 
 #define MAX_ARGS	32
 #define MAX_PATHS	64
+#define PATIENCE_MS	20000
 
 static char directory[] = "/tmp/vitrine-test-XXXXXX";
 static char *paths[MAX_PATHS];
@@ -99,6 +99,20 @@ static void child(char **argv, int argc, FILE *in, FILE *out, FILE *err)
 	exit(vitrine_main(argc, argv));
 }
 
+/* A tool that hangs must fail its test, not stop all of them. */
+static int wait_for(pid_t pid)
+{
+	int status, waited_ms = 0;
+
+	while (!waitpid(pid, &status, WNOHANG)) {
+		if (waited_ms == PATIENCE_MS)
+			kill(pid, SIGKILL);
+		usleep(2000);
+		waited_ms += 2;
+	}
+	return status;
+}
+
 static const struct cli *run(const char *input, int signal, const char *first,
 			     va_list args)
 {
@@ -123,8 +137,7 @@ static const struct cli *run(const char *input, int signal, const char *first,
 		usleep(200000);
 		kill(pid, signal);
 	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	status = wait_for(pid);
 	result.status = WIFEXITED(status) ? WEXITSTATUS(status) :
 					    1000 + WTERMSIG(status);
 	fclose(in);
