@@ -17,7 +17,7 @@ import tarfile
 import time
 from types import FrameType
 
-from . import bochs, image, kernels, options, payload, rundir, saved, terminal, watch
+from . import bochs, crash, image, kernels, options, payload, rundir, saved, terminal, watch
 from .errors import FAILED, MACHINE_FAILED, OK, TIMED_OUT, Failure, UsageError
 from .session import Outcome, Session
 
@@ -72,6 +72,8 @@ def run(opts: argparse.Namespace) -> int:
     job = job_of(opts)
     kernel = kernels.get(opts.kernel)
     boot = boot_of(opts, kernel, shape)
+    if opts.crash:
+        add_crash_kernel(opts, job, boot, shape)
     with rundir.open_for(2 * opts.memory << 20) as work:
         if not opts.cold:
             place = saved.ensure(shape, boot, work, None if opts.quiet else note)
@@ -104,6 +106,7 @@ def run_job(opts: argparse.Namespace, job: payload.Job, boot: image.Boot, shape:
         out = stack.enter_context(open(work / "out.tar", "w+b")) if opts.out else None
         log = stack.enter_context(open(work / "kernel.log", "wb"))
         session = Session(machine, timeout=opts.timeout, files=out, log=log, keys=keys,
+                          crash_expected=bool(opts.crash),
                           on_line=print_kernel_line if opts.verbose else None)
         outcome = session.run()
         if out:
@@ -118,6 +121,14 @@ def job_of(opts: argparse.Namespace) -> payload.Job:
         env=dict(pair.split("=", 1) for pair in opts.env))
 
 
+def add_crash_kernel(opts: argparse.Namespace, job: payload.Job, boot: image.Boot,
+                     shape: bochs.Shape) -> None:
+    inner = payload.Job(argv=["sh", "-c", opts.crash], want_out=bool(opts.out))
+    line = crash.crash_command_line(COMMAND_LINE, shape)
+    job.extra = crash.files(boot.kernel, boot.root, payload.archive(inner, boot.kernel), line)
+    job.programs.append("kexec")
+
+
 def boot_of(opts: argparse.Namespace, kernel: kernels.Kernel, shape: bochs.Shape) -> image.Boot:
     root = image.initrd()
     layout = image.check_memory(kernel, opts.memory, len(root))
@@ -125,6 +136,8 @@ def boot_of(opts: argparse.Namespace, kernel: kernels.Kernel, shape: bochs.Shape
              f"vitrine.payload={layout.payload:#x},{image.PAYLOAD_SIZE:#x}"]
     if not opts.cold:
         words.append("vitrine.save")
+    if opts.crash:
+        words += crash.first_kernel_options()
     return image.Boot(kernel, layout, root, " ".join(words + opts.append))
 
 
@@ -193,7 +206,10 @@ def judge(opts: argparse.Namespace, session: Session, outcome: Outcome) -> int:
     """Return the exit status; say on stderr why, if it isn't the command's own."""
     for text in outcome.problems:
         note(f"in the machine: {text}")
-    reports = session.log.unexpected(opts.expect_log)
+    expected = opts.expect_log + ([crash.EXPECTED] if opts.crash else [])
+    reports = session.log.unexpected(expected)
+    if opts.crash and not session.in_crash_kernel:
+        outcome.trouble = outcome.trouble or "the crash kernel was expected to start and did not"
     if opts.expect_reboot:
         if outcome.was_reset and not reports:
             return OK

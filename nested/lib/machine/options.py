@@ -62,7 +62,7 @@ def add_machine(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--cpus", type=positive, default=1, metavar="N",
                        help="number of processors (default: 1)")
     group.add_argument("--memory", type=positive, metavar="MB",
-                       help="memory (default: 256, with the debug kernel 512)")
+                       help="memory (default: 256; 512 with the debug kernel or --crash)")
     group.add_argument("--cpu", choices=("vmx", "no-ept", "no-vmx"), default="vmx", metavar="KIND",
                        help="processor: vmx (with EPT), no-ept (VMX only), no-vmx (default: vmx)")
     group.add_argument("--append", action="append", default=[], metavar="ARGS",
@@ -99,6 +99,10 @@ def add_running(group: argparse._ArgumentGroup) -> None:
                        help="a report in the kernel log that matches is no failure")
     group.add_argument("--expect-reboot", action="store_true",
                        help="succeed when, and only when, CMD makes the machine reset")
+    group.add_argument("--crash", metavar="SCRIPT",
+                       help="reserve memory for a crash kernel; CMD calls crash-load and makes the "
+                       "kernel panic, then SCRIPT runs (by sh) in the crash kernel and its status "
+                       "is returned")
     group.add_argument("--watch", type=pathlib.Path, metavar="FILE",
                        help="record each VM exit as the emulator sees it: tick, processor, "
                        "address (bochs, one CPU)")
@@ -155,11 +159,13 @@ def check(options: argparse.Namespace) -> None:
         raise UsageError("no command; write nested/run [options] -- CMD [ARG...], or --shell")
     if options.warm and options.cold:
         raise UsageError("--warm and --cold exclude each other")
+    if options.crash and options.shell:
+        raise UsageError("--crash and --shell exclude each other")
     if options.watch and options.cpus > 1:
         raise UsageError("--watch: the emulator stops only at exits of the first processor; "
                          "use --cpus 1")
     if options.memory is None:
-        options.memory = 512 if options.kernel == "debug" else 256
+        options.memory = 512 if options.kernel == "debug" or options.crash else 256
     for pair in options.env:
         if "=" not in pair.lstrip("="):
             raise UsageError(f"--env {pair}: write NAME=VALUE")

@@ -43,6 +43,7 @@ class Job:
     want_out: bool = False
     scan_leaks: bool = False
     env: dict[str, str] = field(default_factory=dict)
+    extra: list[tuple[str, bytes, int]] = field(default_factory=list)   # name, contents, mode
 
 
 def strings(values: list[str]) -> bytes:
@@ -65,6 +66,8 @@ def archive(job: Job, kernel: Kernel) -> bytes:
         files.copy("vitrine", job.tree)
     for source, place in job.files:
         files.copy(place, source)
+    for place, data, mode in job.extra:
+        files.file(place, data, mode)
     add_programs(files, job)
     add_modules(files, kernel, job.modules)
     return files.bytes()

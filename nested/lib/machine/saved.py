@@ -22,7 +22,7 @@ from .image import Boot
 from .session import Session
 
 SAVE_SECONDS = 240
-KEEP = 12       # machines of about 130 MB each
+KEEP = 24       # machines of about 130 MB each
 
 
 def place_of(shape: Shape, boot: Boot) -> pathlib.Path:
