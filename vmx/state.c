@@ -58,11 +58,14 @@ void vmx_set_regs(struct vtr_vcpu *vcpu, const struct vtr_regs *regs)
  */
 #define AR_UNUSABLE	BIT(16)
 
+/*
+ * The other bits of an unusable segment are kept: the DPL of a null SS is the
+ * privilege level of 64-bit code, and saved state shall come back unchanged.
+ */
 static u32 pack_rights(const struct vtr_segment *s)
 {
-	if (s->unusable)
-		return AR_UNUSABLE;
-	return (s->attributes & 0xff) | (s->attributes & 0xf00) << 4;
+	return (s->attributes & 0xff) | (s->attributes & 0xf00) << 4 |
+	       (s->unusable ? AR_UNUSABLE : 0);
 }
 
 static void unpack_rights(struct vtr_segment *s, u32 ar)
@@ -334,7 +337,7 @@ int vmx_set_msr(struct vtr_vcpu *vcpu, u32 index, u64 value)
 	return 0;
 }
 
-/* ---- the rest ----------------------------------------------------------------------------------- */
+/* ---- the rest ---------------------------------------------------------------------------- */
 
 u64 vmx_get_dr7(struct vtr_vcpu *vcpu)
 {
