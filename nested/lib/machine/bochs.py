@@ -13,11 +13,11 @@ import os
 import pathlib
 import re
 import subprocess
-from dataclasses import dataclass
 
 from . import cache, image, terminal
 from .errors import Failure, UsageError
 from .kernels import NESTED
+from .shape import Shape
 
 BOCHS = "/usr/bin/bochs-bin"
 BIOS = "/usr/share/bochs/BIOS-bochs-latest"
@@ -38,31 +38,23 @@ CPU_MODELS = {
 }
 
 
-@dataclass(frozen=True)
-class Shape:
-    """What the emulated hardware is; part of a saved machine's key."""
+def ips(shape: Shape) -> int:
+    """With two processors an idle one is emulated too: a slow clock idles less."""
+    return 20_000_000 if shape.cpus == 1 else 10_000_000
 
-    cpus: int
-    memory: int     # MB
-    cpu: str
 
-    @property
-    def ips(self) -> int:
-        """With two processors an idle one is emulated too: a slow clock idles less."""
-        return 20_000_000 if self.cpus == 1 else 10_000_000
-
-    def check(self) -> None:
-        if self.cpus not in (1, 2):
-            raise UsageError(f"--cpus {self.cpus}: engine bochs has 1 or 2 processors "
-                             "(with more, Linux does not get through its boot in useful time)")
-        if self.memory > MEMORY_LIMIT:
-            raise UsageError(f"--memory {self.memory}: engine bochs has at most {MEMORY_LIMIT} MB")
+def check(shape: Shape) -> None:
+    if shape.cpus > 2:
+        raise UsageError(f"--cpus {shape.cpus}: engine bochs has 1 or 2 processors "
+                         "(with more, Linux does not get through its boot in useful time)")
+    if shape.memory > MEMORY_LIMIT:
+        raise UsageError(f"--memory {shape.memory}: engine bochs has at most {MEMORY_LIMIT} MB")
 
 
 def command_line(shape: Shape) -> list[str]:
     """Kernel options that this emulator needs or that make it boot quickly."""
     return [
-        f"tsc_early_khz={shape.ips // 1000}",
+        f"tsc_early_khz={ips(shape) // 1000}",
         # CPUID leaf 0dH states the size of the compacted XSAVE format as if it
         # had gaps, and Linux turns XSAVE off; without AVX-512 there are none.
         # Leaf 4 states more cores than leaf 1, at which newer kernels warn.
@@ -77,7 +69,7 @@ def com1(line: terminal.Line) -> str:
 
 def configuration(shape: Shape, image_address: int) -> str:
     """The emulator's configuration file for a cold boot."""
-    cpu = f"model={CPU_MODELS[shape.cpu]}, count={shape.cpus}, ips={shape.ips}"
+    cpu = f"model={CPU_MODELS[shape.cpu]}, count={shape.cpus}, ips={ips(shape)}"
     if shape.cpus > 1:
         cpu += ", quantum=32"
     return f"""\
@@ -130,6 +122,10 @@ class Emulator:
             finally:
                 os.close(console)
 
+    def was_reset(self) -> bool:
+        """The boot ROM says so in the kernel's log, which session.py reads."""
+        return False
+
     def why_ended(self) -> str:
         log = self._read("bochs.log")
         if "soft power off" in log:
@@ -147,7 +143,7 @@ class Emulator:
             return ""
 
 
-def cold(place: pathlib.Path, shape: Shape, boot: "image.Boot", payload: bytes,
+def cold(place: pathlib.Path, shape: Shape, boot: image.Boot, payload: bytes,
          line: terminal.Line, commands: str = GO_ON) -> Emulator:
     """Boot a machine in the empty directory PLACE."""
     try:

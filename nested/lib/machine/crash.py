@@ -10,7 +10,6 @@ Subtle: the panic that leads here is wanted, other reports before it are not.
 
 import re
 
-from . import bochs
 from .kernels import Kernel
 
 RESERVED = "160M"
@@ -33,8 +32,8 @@ def first_kernel_options() -> list[str]:
     return [f"crashkernel={RESERVED}", "nosoftlockup"]
 
 
-def crash_command_line(common: list[str], shape: bochs.Shape) -> str:
-    return " ".join([*common, *bochs.command_line(shape), "nr_cpus=1", "vitrine.crash"])
+def crash_command_line(common: list[str]) -> str:
+    return " ".join([*common, "nr_cpus=1", "vitrine.crash"])
 
 
 def files(kernel: Kernel, root: bytes, job: bytes, command_line: str) -> list[tuple[str, bytes, int]]:

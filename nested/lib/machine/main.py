@@ -17,9 +17,10 @@ import tarfile
 import time
 from types import FrameType
 
-from . import bochs, crash, image, kernels, options, payload, rundir, saved, terminal, watch
+from . import bochs, crash, image, kernels, options, payload, qemu, rundir, saved, terminal, watch
 from .errors import FAILED, MACHINE_FAILED, OK, TIMED_OUT, Failure, UsageError
-from .session import Outcome, Session
+from .session import Machine, Outcome, Session
+from .shape import Shape
 
 TAIL_LINES = 40
 COMMAND_LINE = [
@@ -67,20 +68,21 @@ def on_signal(number: int, _frame: FrameType | None) -> None:
 
 def run(opts: argparse.Namespace) -> int:
     start = time.monotonic()
-    shape = bochs.Shape(opts.cpus, opts.memory, opts.cpu)
-    shape.check()
+    engine = choose_engine(opts)
+    shape = Shape(opts.cpus, opts.memory, opts.cpu)
+    check(engine, shape, opts)
     job = job_of(opts)
     kernel = kernels.get(opts.kernel)
-    boot = boot_of(opts, kernel, shape)
+    boot = boot_of(opts, engine, kernel, shape)
     if opts.crash:
-        add_crash_kernel(opts, job, boot, shape)
+        add_crash_kernel(opts, engine, job, boot, shape)
     with rundir.open_for(2 * opts.memory << 20) as work:
-        if not opts.cold:
+        if engine == "bochs" and not opts.cold:
             place = saved.ensure(shape, boot, work, None if opts.quiet else note)
             if opts.warm:
                 note(f"saved machine: {place}")
                 return OK
-        session, outcome = run_job(opts, job, boot, shape, work)
+        session, outcome = run_job(opts, engine, job, boot, shape, work)
         if opts.watch:
             keep_watch(opts, work)
         if opts.keep_log:
@@ -90,19 +92,40 @@ def run(opts: argparse.Namespace) -> int:
         return judge(opts, session, outcome)
 
 
-def run_job(opts: argparse.Namespace, job: payload.Job, boot: image.Boot, shape: bochs.Shape,
-            work: pathlib.Path) -> tuple[Session, Outcome]:
+def choose_engine(opts: argparse.Namespace) -> str:
+    """Engine auto: real hardware where it can be had; say why."""
+    if opts.engine != "auto":
+        return opts.engine
+    reason = qemu.why_no_kvm()
+    engine, why = ("bochs", reason) if reason else ("kvm", "nested VMX is there")
+    if not opts.quiet:
+        note(f"engine {engine}: {why}")
+    return engine
+
+
+def check(engine: str, shape: Shape, opts: argparse.Namespace) -> None:
+    """Refuse what the engine cannot do."""
+    if engine == "bochs":
+        bochs.check(shape)
+        return
+    if opts.watch or opts.warm:
+        raise UsageError(f"--{'watch' if opts.watch else 'warm'}: only engine bochs can do that")
+    qemu.check(shape, accelerated=engine == "kvm")
+    if engine == "tcg" and shape.cpu != "no-vmx":
+        note(f"engine tcg: there is no VMX inside, in spite of --cpu {shape.cpu}")
+
+
+def run_job(opts: argparse.Namespace, engine: str, job: payload.Job, boot: image.Boot,
+            shape: Shape, work: pathlib.Path) -> tuple[Session, Outcome]:
     """Start the machine with the job in it and see it through."""
-    begin = bochs.cold if opts.cold else saved.restore
     with contextlib.ExitStack() as stack:
         line = stack.enter_context(terminal.Line())
         keys = stack.enter_context(terminal.Keys(line)) if opts.shell else None
         if keys:
             job.terminal = keys.size()
             job.env.setdefault("TERM", os.environ.get("TERM", "linux"))
-        data = payload.in_memory(payload.archive(job, boot.kernel))
-        commands = watch.commands() if opts.watch else bochs.GO_ON
-        machine = begin(work, shape, boot, data, line, commands=commands)
+        machine = start_machine(opts, engine, payload.archive(job, boot.kernel), boot, shape,
+                                work, line)
         out = stack.enter_context(open(work / "out.tar", "w+b")) if opts.out else None
         log = stack.enter_context(open(work / "kernel.log", "wb"))
         session = Session(machine, timeout=opts.timeout, files=out, log=log, keys=keys,
@@ -114,6 +137,15 @@ def run_job(opts: argparse.Namespace, job: payload.Job, boot: image.Boot, shape:
     return session, outcome
 
 
+def start_machine(opts: argparse.Namespace, engine: str, archive: bytes, boot: image.Boot,
+                  shape: Shape, work: pathlib.Path, line: terminal.Line) -> Machine:
+    if engine != "bochs":
+        return qemu.start(work, shape, boot, archive, line, accelerated=engine == "kvm")
+    begin = bochs.cold if opts.cold else saved.restore
+    commands = watch.commands() if opts.watch else bochs.GO_ON
+    return begin(work, shape, boot, payload.in_memory(archive), line, commands=commands)
+
+
 def job_of(opts: argparse.Namespace) -> payload.Job:
     return payload.Job(
         argv=opts.command, tree=opts.tree, files=options.files(opts), modules=opts.module,
@@ -121,21 +153,28 @@ def job_of(opts: argparse.Namespace) -> payload.Job:
         env=dict(pair.split("=", 1) for pair in opts.env))
 
 
-def add_crash_kernel(opts: argparse.Namespace, job: payload.Job, boot: image.Boot,
-                     shape: bochs.Shape) -> None:
+def add_crash_kernel(opts: argparse.Namespace, engine: str, job: payload.Job,
+                     boot: image.Boot, shape: Shape) -> None:
     inner = payload.Job(argv=["sh", "-c", opts.crash], want_out=bool(opts.out))
-    line = crash.crash_command_line(COMMAND_LINE, shape)
+    line = crash.crash_command_line(common_options(engine, shape))
     job.extra = crash.files(boot.kernel, boot.root, payload.archive(inner, boot.kernel), line)
     job.programs.append("kexec")
 
 
-def boot_of(opts: argparse.Namespace, kernel: kernels.Kernel, shape: bochs.Shape) -> image.Boot:
+def common_options(engine: str, shape: Shape) -> list[str]:
+    """The kernel's options in each kernel of a machine, crash kernel or not."""
+    return COMMAND_LINE + (bochs.command_line(shape) if engine == "bochs" else [])
+
+
+def boot_of(opts: argparse.Namespace, engine: str, kernel: kernels.Kernel,
+            shape: Shape) -> image.Boot:
     root = image.initrd()
     layout = image.check_memory(kernel, opts.memory, len(root))
-    words = [*COMMAND_LINE, *bochs.command_line(shape),
-             f"vitrine.payload={layout.payload:#x},{image.PAYLOAD_SIZE:#x}"]
-    if not opts.cold:
-        words.append("vitrine.save")
+    words = common_options(engine, shape)
+    if engine == "bochs":
+        words.append(f"vitrine.payload={layout.payload:#x},{image.PAYLOAD_SIZE:#x}")
+        if not opts.cold:
+            words.append("vitrine.save")
     if opts.crash:
         words += crash.first_kernel_options()
     return image.Boot(kernel, layout, root, " ".join(words + opts.append))
@@ -179,7 +218,7 @@ def unpack_member(tar: tarfile.TarFile, member: tarfile.TarInfo, target: pathlib
 
 def keep_logs(work: pathlib.Path, target: pathlib.Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
-    for name in ("kernel.log", "bochs.log", "debugger.log", "saved/boot-log"):
+    for name in ("kernel.log", "bochs.log", "debugger.log", "qemu.log", "saved/boot-log"):
         source = work / name
         if source.exists():
             (target / source.name).write_bytes(source.read_bytes())

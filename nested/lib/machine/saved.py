@@ -16,10 +16,10 @@ import subprocess
 from collections.abc import Callable
 
 from . import bochs, cache, payload, terminal
-from .bochs import Shape
 from .errors import Failure, MachineFailure
 from .image import Boot
 from .session import Session
+from .shape import Shape
 
 SAVE_SECONDS = 240
 KEEP = 24       # machines of about 130 MB each

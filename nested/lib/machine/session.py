@@ -33,8 +33,11 @@ class Machine(Protocol):
     console_fd: int
     frames_fd: int
 
+    def was_reset(self) -> bool:
+        """True if the engine itself knows that the guest asked for a reset."""
+
     def why_ended(self) -> str:
-        """Say from the emulator's own log why it ended."""
+        """Say from the engine's own log why it ended."""
 
 
 @dataclass
@@ -86,7 +89,6 @@ class Session:
             stop(self.machine.process)
             self._take_console()
             self.log.finish()
-        self.outcome.was_reset = self.log.was_reset
         return self.outcome
 
     def mark(self, name: str) -> None:
@@ -181,7 +183,8 @@ class Session:
         self._take_frames()
         if self.done:
             return
-        if self.log.was_reset:
+        self.outcome.was_reset = self.log.was_reset or self.machine.was_reset()
+        if self.outcome.was_reset:
             self._fail("the machine was reset")
         else:
             self._fail(self.machine.why_ended())

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What hardware a machine has, whatever engine makes it."""
+
+from dataclasses import dataclass
+
+CPU_KINDS = {
+    "vmx": "VMX with EPT",
+    "no-ept": "VMX without EPT",
+    "no-vmx": "no VMX",
+}
+
+
+@dataclass(frozen=True)
+class Shape:
+    cpus: int
+    memory: int     # MB
+    cpu: str        # one of CPU_KINDS
