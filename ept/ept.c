@@ -46,12 +46,10 @@ static u64 *table_of(u64 entry)
 	return phys_to_virt(entry & EPT_ADDR_MASK);
 }
 
-/*
- * The processor may be reading the entry: write it in one piece, after the
- * table that it points to has been filled.
- */
+/* The processor may be reading the entry: write it in one piece. */
 static void set_entry(u64 *slot, u64 value)
 {
+	/* A table is filled before the entry that points to it. */
 	smp_store_release(slot, value);
 }
 

@@ -33,6 +33,13 @@ enum vtr_cr_op { VTR_CR_WRITE, VTR_CR_READ, VTR_CR_CLTS, VTR_CR_LMSW };
  * @rip: guest RIP at the exit
  * @level: 0: the VM's own guest
  * @in_delivery: an event was being delivered; it has been queued again
+ * @io: IN, OUT and their string forms
+ * @slat: access without a usable second-level translation
+ * @msr: RDMSR, WRMSR
+ * @cr: access to a control register
+ * @dr: access to a debug register
+ * @exception: an exception that is intercepted
+ * @fail: the entry failed: VM-instruction error or exit reason
  */
 struct vtr_exit {
 	u32 kind;
@@ -83,14 +90,16 @@ struct vtr_exit {
 	};
 };
 
+#define VTR_SNAPSHOT_FIELDS	256
+
 /**
  * struct vtr_snapshot - what a vCPU looks like at one moment, for showing it
  * @regs: general registers
  * @sregs: segments, tables, control registers
+ * @last_hw_reason: the processor's reason of the last exit
  * @nr_fields: raw fields in @fields
  * @fields: encoding and value of every field that the processor has
  */
-#define VTR_SNAPSHOT_FIELDS	256
 struct vtr_snapshot {
 	struct vtr_regs regs;
 	struct vtr_sregs sregs;

@@ -116,7 +116,9 @@ int vtr_event_check(const struct vtr_event *event)
 	case VTR_EVENT_SOFT_INT:
 	case VTR_EVENT_SOFT_EXC:
 	case VTR_EVENT_PRIV_SOFT_EXC:
-		return event->has_error || !event->insn_bytes || event->insn_bytes > 15 ? -EINVAL : 0;
+		if (event->has_error || !event->insn_bytes || event->insn_bytes > 15)
+			return -EINVAL;
+		return 0;
 	default:
 		return -EINVAL;
 	}

@@ -243,6 +243,7 @@ static int last_exits_show(struct seq_file *m, void *unused)
 	struct vtr_vcpu *vcpu = m->private;
 	const struct vtr_trace_ring *ring = vcpu->ring;
 	const struct vtr_trace_record *records = (void *)ring + ring->data_offset;
+	/* Records below the head are complete: pairs with vtr_record(). */
 	u64 head = smp_load_acquire(&ring->head);
 
 	if (!ring->enabled) {

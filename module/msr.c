@@ -29,6 +29,7 @@ const u32 vtr_msr_list[] = {
 	MSR_KERNEL_GS_BASE,
 	MSR_TSC_AUX,
 };
+
 const unsigned int vtr_msr_count = ARRAY_SIZE(vtr_msr_list);
 
 static u64 read_efer(struct vtr_vcpu *vcpu)

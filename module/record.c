@@ -68,5 +68,6 @@ void vtr_record(struct vtr_vcpu *vcpu, enum vtr_trace_kind kind, u64 arg0)
 	};
 	if (kind == VTR_TRACE_EXIT)
 		fill_args(vcpu, r);
+	/* Who sees the new head sees the whole record. */
 	smp_store_release(&ring->head, ring->head + 1);
 }

@@ -107,6 +107,7 @@ static void answer_snapshot(struct vtr_vcpu *vcpu)
 
 static bool snapshot_done_or_idle(struct vtr_vcpu *vcpu)
 {
+	/* Pairs with the release above: who sees NULL sees the snapshot. */
 	return !smp_load_acquire(&vcpu->snapshot) || !mutex_is_locked(&vcpu->mutex);
 }
 

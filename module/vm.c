@@ -169,6 +169,7 @@ void vtr_vm_kill(struct vtr_vm *vm, const char *fmt, ...)
 /* True once the VM was killed; dead_reason may then be read without a lock. */
 bool vtr_vm_dead(struct vtr_vm *vm)
 {
+	/* Pairs with vtr_vm_kill(): the reason was written before. */
 	return smp_load_acquire(&vm->dead);
 }
 

@@ -71,6 +71,7 @@ struct vtr_mem {
 /**
  * struct vtr_vm - a virtual machine
  * @ref: held by the VM fd and by each vCPU
+ * @link: place in the list of VMs
  * @id: number, unique among the VMs that live
  * @flags: VTR_VM_TRACE
  * @name: set at creation
@@ -141,6 +142,7 @@ enum vtr_pending { VTR_PENDING_NONE, VTR_PENDING_IN, VTR_PENDING_HYPERCALL };
 
 /**
  * struct vtr_vcpu - a virtual processor, neutral part
+ * @rcu: frees it after the readers of the vCPU table
  * @vm: its VM (holds a reference)
  * @id, @apic_id: given at creation
  * @mutex: held during RUN and while state is read or set
@@ -154,8 +156,21 @@ enum vtr_pending { VTR_PENDING_NONE, VTR_PENDING_IN, VTR_PENDING_HYPERCALL };
  * @activity: enum vtr_activity
  * @pending, @pending_bytes, @pending_port: unfinished work of the user side
  * @debug: VTR_DEBUG_*
+ * @loaded: the core that runs this thread has it loaded
+ * @window_on: leave the guest as soon as it can take an interrupt
+ * @exit: the last exit
+ * @cache: pages for second-level tables
+ * @fpu: guest FPU registers
+ * @preempt_notifier: tells when the thread is switched out and in
+ * @stats: counters
+ * @exit_tsc: when the exit that is being handled happened
  * @run: the shared page
  * @ring: the trace ring, header page first
+ * @snapshot_lock: one reader at a time
+ * @snapshot_fill: guards @snapshot
+ * @snapshot: wanted by a reader, NULL once it is filled
+ * @snapshot_wait: the reader sleeps here
+ * @dentry: debugfs folder
  */
 struct vtr_vcpu {
 	struct rcu_head rcu;	/* vtr_vm_kick_all() reads the vCPU table under RCU */
@@ -278,6 +293,7 @@ struct vtr_gwalk {
 	int (*read)(void *ctx, u64 gpa, void *data, size_t bytes);
 	void *ctx;
 };
+
 int vtr_gwalk(const struct vtr_gwalk *w, u64 gva, u64 *gpa, u64 *page_bytes, u32 *rights);
 int vtr_vcpu_translate(struct vtr_vcpu *vcpu, struct vtr_translate *args);
 

@@ -23,6 +23,7 @@
  * @cr0_fixed1, @cr4_fixed1: bits that may be 1 in VMX operation
  * @cr0_fixed0, @cr4_fixed0: bits that must be 1 (CR0: PE and PG excepted, the
  *	guest is unrestricted)
+ * @misc: IA32_VMX_MISC
  */
 struct vmx_caps {
 	u32 revision;

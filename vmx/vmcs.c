@@ -83,6 +83,7 @@ static void clear_by_interrupt(void *vmcs)
  */
 void vmx_vmcs_clear(struct vmx_vmcs *vmcs)
 {
+	/* Who sees -1 sees what the core has written back. */
 	int cpu = smp_load_acquire(&vmcs->cpu);
 
 	/* Fails only if that core is offline; it has cleared the VMCS then. */

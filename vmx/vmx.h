@@ -68,7 +68,7 @@ enum vmx_switched_msr {
  * @switched: guest values of the switched MSRs are in the core
  * @guest_msr, @host_msr: the values that are not in the core
  * @host_selector: DS, ES, FS, GS, LDT of the host's thread
- * @host_debugctl: the host's, which each exit clears
+ * @host_fs_base: of the host's thread
  * @host_cr3, @host_cr4: what the VMCS host fields hold
  * @proc_controls: what the VMCS field holds
  */

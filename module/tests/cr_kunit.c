@@ -46,7 +46,8 @@ static void refused(struct kunit *test, unsigned int nr, u64 value)
 	struct machine *m = test->priv;
 	const struct vtr_sregs before = m->vcpu->sregs;
 
-	KUNIT_EXPECT_EQ_MSG(test, write_cr_of(test, nr, value), -EINVAL, "CR%u := %#llx", nr, value);
+	KUNIT_EXPECT_EQ_MSG(test, write_cr_of(test, nr, value), -EINVAL, "CR%u := %#llx",
+			    nr, value);
 	KUNIT_EXPECT_EQ_MSG(test, memcmp(&before, &m->vcpu->sregs, sizeof(before)), 0,
 			    "CR%u := %#llx", nr, value);
 }
@@ -152,7 +153,9 @@ static void pae_paging_loads_the_four_entries(struct kunit *test)
 static void bad_entries_refuse_the_write(struct kunit *test)
 {
 	/* Reserved in a present entry: 2:1, 8:5, and what is beyond the address width. */
-	static const u64 bad[] = { 0x1003, 0x1005, 0x1021, 0x1101, BIT_ULL(39) | 1, BIT_ULL(63) | 1 };
+	static const u64 bad[] = {
+		0x1003, 0x1005, 0x1021, 0x1101, BIT_ULL(39) | 1, BIT_ULL(63) | 1,
+	};
 	struct vtr_sregs *s = sregs(test);
 
 	s->cr0 = PROTECTED;

@@ -118,7 +118,10 @@ static void a_triple_fault_by_combination_ends_the_run(struct kunit *test)
 	};
 	/* Here it is a #GP: third fault. */
 	static const struct fake_step fatal[] = {
-		{ .exit = { .kind = VTR_HW_MSR, .msr = { .index = 0x12345 } }, .undelivered = true },
+		{
+			.exit = { .kind = VTR_HW_MSR, .msr = { .index = 0x12345 } },
+			.undelivered = true,
+		},
 	};
 	struct machine *m = test->priv;
 

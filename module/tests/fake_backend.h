@@ -43,6 +43,7 @@ struct fake_step {
  * @interrupt_window, @nmi_window, @step: what the core has asked for
  * @loads, @puts, @flushes, @skips: calls so far
  * @violations: calls that broke a rule of module/backend.h
+ * @loaded: between vcpu_load and vcpu_put
  */
 struct fake_vcpu {
 	struct vtr_vcpu base;

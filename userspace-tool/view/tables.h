@@ -21,7 +21,7 @@ struct field_info {
 	const char *group;
 	const char *access;	/* "ro" or "rw" */
 	const char *meaning;
-	const char *title;	/* section of SDM 3C */
+	const char *title;	/* section of volume 3C */
 };
 
 struct exit_info {

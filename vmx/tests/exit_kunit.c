@@ -212,7 +212,8 @@ static void explanations_fit(struct kunit *test)
 		vmx_explain_failure(&e, text, sizeof(text));
 		KUNIT_EXPECT_LT_MSG(test, strlen(text), (size_t)VTR_SENTENCE_BYTES, "%s", text);
 	}
-	for (u32 reason = VMX_EXIT_INVALID_GUEST_STATE; reason <= VMX_EXIT_MSR_LOAD_FAIL; reason++) {
+	for (u32 reason = VMX_EXIT_INVALID_GUEST_STATE; reason <= VMX_EXIT_MSR_LOAD_FAIL;
+	     reason++) {
 		struct vtr_exit e = { .hw_reason = reason, .qualification = ~0ULL,
 				      .fail = { .reason = reason | VMX_EXIT_ENTRY_FAILED } };
 

@@ -264,7 +264,7 @@ static void tsc_aux_needs_rdtscp(struct kunit *test)
 	expect_msr(test, MSR_TSC_AUX, 1, -ENOENT);
 }
 
-/* ---- looking ---------------------------------------------------------------------------------- */
+/* ---- looking ---------------------------------------------------------------------------- */
 
 static void a_snapshot_has_the_fields_that_exist(struct kunit *test)
 {
