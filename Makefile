@@ -18,7 +18,7 @@ tool	:= $(build)/userspace-tool
 sources	:= Kbuild $(wildcard $(foreach dir,module vmx ept ioctl-uapi,\
 		$(foreach kind,c h S def,$(dir)/*.$(kind))))
 
-.PHONY: help all tree module tool guests demo shell test kunit style clean distclean
+.PHONY: help all tree module tool test-programs demo shell test kunit style clean distclean
 
 help:
 	@echo 'make demo              a guest in a nested machine, each exit shown'
@@ -34,7 +34,7 @@ help:
 
 all: tree
 
-tree: module tool guests
+tree: module tool test-programs
 
 # Sources are mirrored, because kbuild writes its objects beside them and each
 # kernel needs its own.
@@ -62,9 +62,14 @@ tool:
 	@$(MAKE) --no-print-directory -s -C userspace-tool O=$(CURDIR)/$(tool)
 	@userspace-tool/install-tree.sh $(tool)/vitrine $(root)
 
-guests: tool
-	@$(MAKE) --no-print-directory -s -C tests/guests O=$(CURDIR)/$(root)/guests
-	@$(MAKE) --no-print-directory -s -C tests/ioctl O=$(CURDIR)/$(root)/tests TOOL=$(CURDIR)/$(tool)
+# Guests, test programs and scripts for the machine.
+test-programs: tool
+	@$(MAKE) --no-print-directory -s -C tests/guests O=$(CURDIR)/$(root)/guests \
+		OBJ=$(CURDIR)/$(build)/guests-obj
+	@$(MAKE) --no-print-directory -s -C tests/ioctl O=$(CURDIR)/$(root)/tests \
+		OBJ=$(CURDIR)/$(build)/tests-obj
+	@$(MAKE) --no-print-directory -s -C tests/life O=$(CURDIR)/$(root)/tests/life \
+		KDIR="$$(cat "$$(nested/kernels get $(KERNEL))/kdir")"
 	@install -D -m 755 tests/demo.sh $(root)/bin/demo
 
 demo: tree
