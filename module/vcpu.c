@@ -298,6 +298,9 @@ static bool enter_once(struct vtr_vcpu *vcpu)
 	local_irq_disable();
 	vtr_guest_timing_exit();
 	local_irq_enable();
+	/* An entry that fails delivers nothing: the event waits again. */
+	if (unlikely(vcpu->exit.kind == VTR_HW_FAIL))
+		vtr_cancel_delivery(vcpu);
 	preempt_enable();
 
 	account(vcpu, entered);
