@@ -77,7 +77,7 @@ static void print_text(const struct machine *machine,
 	if (list->watcher.lost)
 		printf("%llu trace records were overwritten before they could be read: rows are missing\n",
 		       (ull)list->watcher.lost);
-	printf("%s\n", machine->outcome.sentence);
+	machine_say_end(machine, stdout);
 }
 
 static void print_json(const struct machine *machine,

@@ -79,7 +79,10 @@ static void show_path(const struct step_view *view, char *text, size_t room)
 	const char *from = layer_name(vcpu_guest_layer(&view->before.sregs));
 	const char *end = machine_stopped(view->machine) ? "end" : "back";
 
-	if (run->exit == VTR_EXIT_DEBUG && run->hw_kind == VTR_HW_STEP)
+	if (run->exit == VTR_EXIT_FAIL_ENTRY)
+		snprintf(text, room, "3 hypervisor (vmx): the guest was not entered → 2 host OS → 3 tool → %s",
+			 end);
+	else if (run->exit == VTR_EXIT_DEBUG && run->hw_kind == VTR_HW_STEP)
 		snprintf(text, room, "%s alone, watched by the monitor trap flag",
 			 from);
 	else if (run->hw_kind == VTR_HW_HOST_IRQ ||
@@ -94,11 +97,23 @@ static void show_path(const struct step_view *view, char *text, size_t room)
 			 from, end);
 }
 
+static void show_insn_error(uint32_t number, char *text, size_t room)
+{
+	const struct insn_error_info *error = table_insn_error(number);
+
+	snprintf(text, room, "none: VM-instruction error %u %s", number,
+		 error ? error->name : "");
+}
+
 static void show_reason(const struct vtr_run *run, char *text, size_t room)
 {
 	const struct exit_info *info = table_exit(run->hw_reason);
 	char decoded[160];
 
+	if (run->exit == VTR_EXIT_FAIL_ENTRY && run->fail.insn_error) {
+		show_insn_error(run->fail.insn_error, text, room);
+		return;
+	}
 	show_qualification(decoded, sizeof(decoded), run->hw_reason,
 			   run->hw_qualification);
 	snprintf(text, room, "%u %s%s%s%s", run->hw_reason & 0xffff,
@@ -149,7 +164,8 @@ static void print_place(const struct step_view *view)
 {
 	print_insn(&view->insn, view->before.regs.rip);
 	if (view->exit_rip == view->before.regs.rip ||
-	    view->run.hw_kind == VTR_HW_STEP)
+	    view->run.hw_kind == VTR_HW_STEP ||
+	    view->run.exit == VTR_EXIT_FAIL_ENTRY)
 		return;
 	printf("  ... up to\n");
 	print_insn(&view->exit_insn, view->exit_rip);
@@ -485,8 +501,8 @@ static int step_machine(struct step_view *view)
 	stepper_begin(machine);
 	status = view->interactive ? interact(view) : run_steps(view);
 	stepper_end();
-	if (!machine->options->json && *machine->outcome.sentence)
-		printf("%s\n", machine->outcome.sentence);
+	if (!machine->options->json)
+		machine_say_end(machine, stdout);
 	machine_report(machine, "step");
 	return end_status(machine, status);
 }

@@ -232,6 +232,14 @@ static bool is_failure(enum outcome_kind kind)
 	       kind != OUTCOME_QUIT && kind != OUTCOME_NONE;
 }
 
+void machine_say_end(const struct machine *machine, FILE *out)
+{
+	const struct outcome *outcome = &machine->outcome;
+
+	if (outcome->kind != OUTCOME_NONE && !is_failure(outcome->kind))
+		fprintf(out, "%s\n", outcome->sentence);
+}
+
 void machine_report(const struct machine *machine, const char *command)
 {
 	const struct outcome *outcome = &machine->outcome;

@@ -126,6 +126,9 @@ void machine_destroy(struct machine *machine);
 void machine_end(struct machine *machine, enum outcome_kind kind, int status,
 		 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
+/* Print how the VM ended, unless that is a failure (machine_report() tells). */
+void machine_say_end(const struct machine *machine, FILE *out);
+
 /* Print the sentence of a failed (or, with --verbose, any) outcome. */
 void machine_report(const struct machine *machine, const char *command);
 

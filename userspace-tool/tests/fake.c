@@ -359,10 +359,10 @@ static void fill_union(struct fake_cpu *cpu, const struct fake_step *step)
 }
 
 /* A guest that loops: until immediate_exit, or a signal breaks the sleep. */
-static int spin(struct fake_cpu *cpu)
+static int spin(struct fake_cpu *cpu, bool deaf)
 {
 	while (!__atomic_load_n(&cpu->run->immediate_exit, __ATOMIC_SEQ_CST)) {
-		if (usleep(20000) && errno == EINTR)
+		if (usleep(20000) && errno == EINTR && !deaf)
 			return -1;
 	}
 	return leave(cpu, VTR_EXIT_IMMEDIATE, NULL);
@@ -382,8 +382,8 @@ static int run(struct fake_cpu *cpu)
 
 		if (cpu->run->immediate_exit)
 			return leave(cpu, VTR_EXIT_IMMEDIATE, NULL);
-		if (step->what == FAKE_SPIN)
-			return spin(cpu);
+		if (step->what == FAKE_SPIN || step->what == FAKE_DEAF)
+			return spin(cpu, step->what == FAKE_DEAF);
 		if (step->what == FAKE_END)
 			step = &hlt_for_ever;
 		else

@@ -25,6 +25,7 @@ enum fake_what {
 	FAKE_HANDLED,		/* an exit that the module finishes */
 	FAKE_ERRNO,		/* VTR_VCPU_RUN fails with @err */
 	FAKE_SPIN,		/* the guest runs until it is kicked */
+	FAKE_DEAF,		/* the same, but the signal came too early */
 };
 
 struct fake_step {

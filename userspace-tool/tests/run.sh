@@ -5,13 +5,15 @@
 #
 # usage: run.sh BUILDDIR      (called by `make check`)
 #
-# Each program in BUILDDIR/check/test_* prints TAP with a plan at its end.
-# A program that fails, dies, or prints another number of lines than its plan
-# says counts as a failed test, also if all its lines are "ok".
+# Each program BUILDDIR/check/test_* and each script tests/test_*.sh (called
+# with BUILDDIR) prints TAP with a plan at its end.  One that fails, dies, or
+# prints another number of checks than its plan says counts as a failed test,
+# also if all its lines are "ok".
 set -eu
 
 [ $# = 1 ] || { echo "usage: run.sh BUILDDIR" >&2; exit 2; }
 build=$1
+here=$(dirname "$0")
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 
@@ -25,11 +27,10 @@ report() {	# report "ok"|"not ok" WHAT
 }
 
 # Renumber one program's lines; the last check is about the program itself.
-run_program() {
-	local name status=0 lines=0 plan=0 line log
-	name=$(basename "$1")
-	log=$build/check/$name.log
-	"$1" >"$log" 2>&1 || status=$?
+run_program() {	# run_program NAME COMMAND...
+	local name=$1 status=0 lines=0 plan=0 line log=$build/check/$1.log
+	shift
+	"$@" >"$log" 2>&1 || status=$?
 	while IFS= read -r line; do
 		case $line in
 		"ok "*) lines=$((lines + 1)); report ok "$name: ${line#* - }" ;;
@@ -53,9 +54,12 @@ found=0
 for program in "$build"/check/test_*; do
 	[ -x "$program" ] || continue
 	found=1
-	run_program "$program"
+	run_program "$(basename "$program")" "$program"
 done
 [ $found = 1 ] || report "not ok" "no test program in $build/check"
+for script in "$here"/test_*.sh; do
+	run_program "$(basename "$script" .sh)" "$script" "$build"
+done
 echo "1..$total"
 echo "# $((total - failed)) passed, $failed failed"
 [ "$failed" = 0 ]

@@ -229,6 +229,10 @@ static void test_run_stop(void)
 	has(c->err, "stopped by Terminated", "and is named");
 	c = cli_signalled(SIGINT, "run", "--flat", "0x1000", guest, NULL);
 	is_num(c->status, 130, "SIGINT too");
+	fresh();
+	fake_add(0, (struct fake_step){ .what = FAKE_DEAF });
+	c = cli_signalled(SIGTERM, "run", "--flat", "0x1000", guest, NULL);
+	is_num(c->status, 143, "a kick that came too early is not lost");
 }
 
 static void test_run_cpus(void)
@@ -418,6 +422,20 @@ static void test_step(void)
 	c = cli("step", "--flat", "0x1000", guest, NULL);
 	is_num(c->status, 1, "a back end without VMCS");
 	has(c->err, "only VMX has a VMCS", "is said");
+}
+
+static void test_step_refused(void)
+{
+	const struct cli *c;
+
+	fresh();
+	fake_add(0, (struct fake_step){ FAKE_TO_USER,
+		 .exit = VTR_EXIT_FAIL_ENTRY, .hw_kind = VTR_HW_FAIL,
+		 .insn_error = 7, .sentence = "bad control field" });
+	c = cli("step", "--flat", "0x1000", guest, NULL);
+	is_num(c->status, 121, "step: a refused entry");
+	has(c->out, "the guest was not entered", "has its own way");
+	has(c->out, "none: VM-instruction error 7", "and no exit reason");
 }
 
 /* The answer to an IN is in RAX after its step, not after the next one. */
@@ -622,6 +640,7 @@ int main(void)
 	test_exits();
 	test_exits_lost();
 	test_step();
+	test_step_refused();
 	test_step_in();
 	test_step_stop();
 	test_vmcs();
