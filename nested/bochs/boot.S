@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * boot.S - option ROM that starts a Linux kernel which already lies in RAM.
+ * Option ROM that starts a Linux kernel which already lies in RAM.
  *
  * The BIOS of the emulated machine calls the ROM (at 0xd0003) once its ACPI
  * and MP tables are written.  lib/machine/image.py assembles it, fills in the

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * headless.c - what Bochs lacks to be run by a program: preloaded into it.
+ * What Bochs lacks to be run by a program: preloaded into it.
  *
  * lib/machine/bochs.py compiles this and sets LD_PRELOAD.  It does three
  * things: bytes that the guest writes to port 0xe9 go to a descriptor of
@@ -16,6 +16,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,8 +102,9 @@ int accept(int fd, struct sockaddr *address, socklen_t *size)
 static int save(const char *directory)
 {
 	void **sim = dlsym(RTLD_DEFAULT, "SIM");
-	_Bool (*save_state)(void *sim, const char *directory) =
-		dlsym(RTLD_DEFAULT, "_ZN13bx_real_sim_c10save_stateEPKc");
+	bool (*save_state)(void *sim, const char *directory);
+
+	save_state = dlsym(RTLD_DEFAULT, "_ZN13bx_real_sim_c10save_stateEPKc");
 
 	if (!sim || !save_state || (mkdir(directory, 0755) && errno != EEXIST))
 		return 0;

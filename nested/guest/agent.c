@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * agent.c - process 1 of the nested machine: runs one job and reports it.
+ * Process 1 of the nested machine: runs one job and reports it.
  *
  * The boot ROM or QEMU starts the kernel, the kernel starts this program.  It
  * mounts what a test needs, unpacks the payload that nested/run made
- * (lib/machine/payload.py), runs the command in it and sends output, exit
- * status and the files of /out as frames (lib/machine/frames.py).
+ * (lib/machine/payload.py; unpack.c), runs the command in it and sends output,
+ * exit status and the files of /out as frames (frames.c).
  *
  * Subtle: the machine may be saved while this program runs, between "ready"
  * and reading the payload, and be restored many times with another payload.
@@ -17,7 +17,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,115 +28,32 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
-/* The parallel port carries frames out, the first serial port keys in. */
-#define PARALLEL_DATA		0x378
-#define PARALLEL_CONTROL	0x37a
-#define STROBE_OFF		0x0c	/* initialised, selected */
-#define STROBE_ON		0x0d
-#define SERIAL			0x3f8
+#include "frames.h"
+#include "unpack.h"
+
+#define SERIAL			0x3f8	/* keys come in here */
 #define SERIAL_LINE_STATUS	(SERIAL + 5)
 #define LINE_STATUS_DATA_READY	0x01
 
-#define FRAME_MAX		8192
 #define JOB_DIR			"/run/vitrine"
 #define PAYLOAD_MAGIC		"VTRPAY01"
 #define REAP_SECONDS		10
 #define DRAIN_ROUNDS		64
 
-/* Frame kinds; lib/machine/frames.py has the same list. */
-enum frame_kind {
-	FRAME_READY = 'R',
-	FRAME_STARTED = 'S',
-	FRAME_STDOUT = '1',
-	FRAME_STDERR = '2',
-	FRAME_FILES = 'F',
-	FRAME_PROBLEM = 'P',
-	FRAME_EXIT = 'X',
-};
+#define __noreturn		__attribute__((__noreturn__))
+#define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
 
 static bool crash_kernel;
 static volatile sig_atomic_t child_changed;
 
-/* ---- frames ---------------------------------------------------------- */
-
-static uint32_t crc_table[256];
-
-static void crc_init(void)
-{
-	for (uint32_t i = 0; i < 256; i++) {
-		uint32_t c = i;
-
-		for (int bit = 0; bit < 8; bit++)
-			c = c & 1 ? c >> 1 ^ 0xedb88320u : c >> 1;
-		crc_table[i] = c;
-	}
-}
-
-static uint32_t crc32_of(uint32_t crc, const uint8_t *p, size_t n)
-{
-	crc = ~crc;
-	while (n--)
-		crc = crc_table[(crc ^ *p++) & 0xff] ^ crc >> 8;
-	return ~crc;
-}
-
-static void port_write(const uint8_t *p, size_t n)
-{
-	while (n--) {
-		outb(*p++, PARALLEL_DATA);
-		outb(STROBE_ON, PARALLEL_CONTROL);
-		outb(STROBE_OFF, PARALLEL_CONTROL);
-	}
-}
-
-/*
- * 0x1e 'V' kind length(2) body crc32(4), numbers little endian.  The check
- * sum covers kind, length and body: a kernel that crashed in the middle of a
- * frame leaves a torn one, and the reader must find the next.
- */
-static void send_frame(enum frame_kind kind, const void *body, size_t n)
-{
-	uint8_t head[5] = { 0x1e, 'V', kind, n & 0xff, n >> 8 };
-	uint8_t tail[4];
-	uint32_t crc = crc32_of(crc32_of(0, head + 2, 3), body, n);
-
-	for (int i = 0; i < 4; i++)
-		tail[i] = crc >> 8 * i;
-	port_write(head, sizeof(head));
-	port_write(body, n);
-	port_write(tail, sizeof(tail));
-}
-
-/* The kernel that crashed may have left a torn frame: let it end, as damaged. */
-static void end_torn_frame(void)
-{
-	static const uint8_t zeros[FRAME_MAX + 9];
-
-	port_write(zeros, sizeof(zeros));
-}
-
-__attribute__((format(printf, 1, 2)))
-static void problem(const char *format, ...)
-{
-	char text[512];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	send_frame(FRAME_PROBLEM, text, strlen(text));
-}
-
 /* The machine is of no use without this step: say so and switch it off. */
-__attribute__((noreturn))
-static void give_up(const char *what)
+static __noreturn void give_up(const char *what)
 {
 	problem("%s: %s", what, strerror(errno));
 	reboot(RB_POWER_OFF);
@@ -163,7 +79,7 @@ static void mount_all(void)
 		{ "cgroup2", "/sys/fs/cgroup", "", true },
 	};
 
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		mkdir(table[i].where, 0755);
 		if (mount(table[i].type, table[i].where, table[i].type, 0,
 			  table[i].data) && !table[i].optional)
@@ -203,8 +119,7 @@ static char *kernel_option(const char *name)
 		return NULL;
 	line[got] = 0;
 	while ((at = strstr(at, name))) {
-		if ((at == line || at[-1] == ' ') &&
-		    (at[n] == '=' || at[n] == ' ' || at[n] == '\n' || !at[n])) {
+		if ((at == line || at[-1] == ' ') && strchr("= \n", at[n])) {
 			at += at[n] == '=' ? n + 1 : n;
 			at[strcspn(at, " \n")] = 0;
 			return at;
@@ -225,97 +140,7 @@ static void write_file(const char *path, const char *text)
 	close(fd);
 }
 
-/* ---- the payload ----------------------------------------------------- */
-
-static void make_parents(char *path)
-{
-	for (char *p = path + 1; (p = strchr(p, '/')); p++) {
-		*p = 0;
-		mkdir(path, 0755);
-		*p = '/';
-	}
-}
-
-static int put_file(const char *path, mode_t mode, const uint8_t *data, size_t n)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		return -1;
-	while (n) {
-		ssize_t done = write(fd, data, n);
-
-		if (done < 0) {
-			close(fd);
-			return -1;
-		}
-		data += done;
-		n -= done;
-	}
-	return fchmod(fd, mode & 07777) | close(fd);
-}
-
-static int put_entry(char *path, mode_t mode, const uint8_t *data, size_t n)
-{
-	char target[4096];
-
-	make_parents(path);
-	switch (mode & S_IFMT) {
-	case S_IFDIR:
-		if (mkdir(path, 0755) && errno != EEXIST)
-			return -1;
-		return chmod(path, mode & 07777);
-	case S_IFLNK:
-		if (n >= sizeof(target)) {
-			errno = ENAMETOOLONG;
-			return -1;
-		}
-		memcpy(target, data, n);
-		target[n] = 0;
-		unlink(path);
-		return symlink(target, path);
-	case S_IFREG:
-		unlink(path);
-		return put_file(path, mode, data, n);
-	}
-	errno = EINVAL;
-	return -1;
-}
-
-static uint32_t hex8(const uint8_t *p)
-{
-	char text[9];
-
-	memcpy(text, p, 8);
-	text[8] = 0;
-	return strtoul(text, NULL, 16);
-}
-
-/* Unpack a cpio archive in the "newc" format, as the kernel does at boot. */
-static void unpack(const uint8_t *p, size_t size)
-{
-	const uint8_t *end = p + size;
-	char path[4096];
-
-	while (end - p >= 110) {
-		uint32_t mode = hex8(p + 14), n = hex8(p + 54);
-		uint32_t name = hex8(p + 94);
-		const uint8_t *data = p + ((110 + name + 3) & ~3u);
-
-		if (memcmp(p, "070701", 6) || name < 2 || name > 4000 ||
-		    data > end || n > (size_t)(end - data)) {
-			errno = EBADMSG;
-			give_up("payload is damaged");
-		}
-		snprintf(path, sizeof(path), "/%.*s", (int)name - 1, p + 110);
-		if (!strcmp(path, "/TRAILER!!!"))
-			return;
-		if (put_entry(path, mode, data, n))
-			problem("cannot put %s into the machine: %s", path,
-				strerror(errno));
-		p = data + ((n + 3) & ~3u);
-	}
-}
+/* ---- the payload ---------------------------------------------------- */
 
 /* vitrine.payload=ADDRESS,SIZE: memory that the kernel leaves alone. */
 static void read_payload_memory(const char *place)
@@ -337,7 +162,8 @@ static void read_payload_memory(const char *place)
 		errno = EBADMSG;
 		give_up("no payload in memory");
 	}
-	unpack(p + 4096, used);
+	if (unpack(p + 4096, used))
+		give_up("the payload is damaged");
 	munmap(p, size);
 	close(fd);
 }
@@ -392,8 +218,7 @@ static void on_child(int signal)
 	child_changed = 1;
 }
 
-__attribute__((noreturn))
-static void run_command(struct job *job, const char *terminal, char **argv, char **env)
+static __noreturn void run_command(struct job *job, const char *terminal, char **argv, char **env)
 {
 	sigset_t none;
 
@@ -658,11 +483,10 @@ static void set_up(void)
 {
 	sigset_t child;
 
-	crc_init();
 	umask(022);
 	if (ioperm(PARALLEL_DATA, 3, 1) || ioperm(SERIAL, 8, 1))
 		reboot(RB_POWER_OFF);	/* no way to say anything */
-	outb(STROBE_OFF, PARALLEL_CONTROL);
+	frames_init();
 	mount_all();
 	open_standard_files();
 	/* SIGCHLD is delivered only inside ppoll(), so none is missed. */
@@ -670,6 +494,7 @@ static void set_up(void)
 	sigaddset(&child, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &child, NULL);
 	signal(SIGCHLD, on_child);
+	sethostname("machine", 7);
 	mkdir("/run", 0755);
 	mkdir("/out", 0755);
 	mkdir("/root", 0700);

@@ -34,6 +34,7 @@ PLUGINS = ("plugin_ctrl: biosdev=true, iodebug=false, parallel=true, gameport=fa
 CPU_MODELS = {
     "vmx": "corei7_skylake_x",
     "no-ept": "core2_penryn_t9600",
+    "no-ug": "corei5_lynnfield_750",
     "no-vmx": "p4_prescott_celeron_336",
 }
 
@@ -95,7 +96,7 @@ port_e9_hack: enabled=1
 
 
 def headless() -> pathlib.Path:
-    return image.compiled("headless.so", NESTED / "bochs" / "headless.c",
+    return image.compiled("headless.so", NESTED / "bochs", ["headless.c"],
                           ["-shared", "-fPIC", "-O2", "-Wall", "-Wextra"])
 
 
@@ -109,7 +110,8 @@ class Emulator:
         # Open for both: no end of file before the emulator opens its side.
         self.frames_fd = os.open(place / FRAMES, os.O_RDWR | os.O_NONBLOCK)
         self.console_fd, console = os.pipe()
-        environment = os.environ | {"LD_PRELOAD": str(headless()), "VITRINE_CONSOLE_FD": str(console)}
+        environment = os.environ | {"LD_PRELOAD": str(headless()),
+                                    "VITRINE_CONSOLE_FD": str(console)}
         with open(place / "debugger.log", "wb") as log:
             try:
                 self.process = subprocess.Popen(

@@ -36,7 +36,8 @@ def crash_command_line(common: list[str]) -> str:
     return " ".join([*common, "nr_cpus=1", "vitrine.crash"])
 
 
-def files(kernel: Kernel, root: bytes, job: bytes, command_line: str) -> list[tuple[str, bytes, int]]:
+def files(kernel: Kernel, root: bytes, job: bytes,
+          command_line: str) -> list[tuple[str, bytes, int]]:
     """(name, contents, mode) of what the first kernel needs."""
     padding = bytes(-len(root) % 512)
     return [(f"{PLACE}/vmlinuz", (kernel.place / "vmlinuz").read_bytes(), 0o644),

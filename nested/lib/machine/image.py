@@ -45,11 +45,14 @@ class Layout:
         return (self.payload - size) // BLOCK * BLOCK
 
 
-def compiled(name: str, source: pathlib.Path, flags: list[str]) -> pathlib.Path:
-    """Compile a small program of this directory once; keep it in the cache."""
-    key = cache.key_of(source.read_text(), flags)
+def compiled(name: str, directory: pathlib.Path, sources: list[str],
+             flags: list[str]) -> pathlib.Path:
+    """Compile a small program of this project once; keep it in the cache."""
+    texts = [path.read_text() for path in sorted(directory.glob("*.[ch]"))]
+    key = cache.key_of(sources, flags, *texts)
     return cache.made("tools", name, key, lambda work: _compile(
-        ["gcc", *flags, "-o", str(work / name), str(source)])) / name
+        ["gcc", *flags, "-o", str(work / name), *(str(directory / name) for name in sources)])
+    ) / name
 
 
 def _compile(command: list[str]) -> None:
@@ -63,7 +66,7 @@ def _compile(command: list[str]) -> None:
 
 
 def agent() -> pathlib.Path:
-    return compiled("agent", NESTED / "guest" / "agent.c",
+    return compiled("agent", NESTED / "guest", ["agent.c", "frames.c", "unpack.c"],
                     ["-O2", "-static", "-s", "-Wall", "-Wextra"])
 
 

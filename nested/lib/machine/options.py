@@ -12,6 +12,7 @@ import sys
 
 from .errors import USAGE, UsageError
 from .kernels import NAMES, NESTED
+from .shape import CPU_KINDS
 
 DESCRIPTION = """\
 Boot a small Linux in an emulated or virtual machine with VMX, run CMD there as
@@ -63,8 +64,9 @@ def add_machine(group: argparse._ArgumentGroup) -> None:
                        help="number of processors (default: 1)")
     group.add_argument("--memory", type=positive, metavar="MB",
                        help="memory (default: 256; 512 with the debug kernel or --crash)")
-    group.add_argument("--cpu", choices=("vmx", "no-ept", "no-vmx"), default="vmx", metavar="KIND",
-                       help="processor: vmx (with EPT), no-ept (VMX only), no-vmx (default: vmx)")
+    group.add_argument("--cpu", choices=tuple(CPU_KINDS), default="vmx", metavar="KIND",
+                       help="processor: " + ", ".join(f"{name} ({what})" for name, what
+                                                      in CPU_KINDS.items()) + " (default: vmx)")
     group.add_argument("--append", action="append", default=[], metavar="ARGS",
                        help="more options for the kernel's command line")
     group.add_argument("--cold", action="store_true",

@@ -19,7 +19,8 @@ from .shape import Shape
 
 QEMU = "qemu-system-x86_64"
 CPUS_LIMIT = 64
-CPU_MODELS = {"vmx": "host", "no-ept": "host,vmx-ept=off", "no-vmx": "host,-vmx"}
+CPU_MODELS = {"vmx": "host", "no-ept": "host,vmx-ept=off",
+              "no-ug": "host,vmx-unrestricted-guest=off", "no-vmx": "host,-vmx"}
 NESTED_SWITCH = pathlib.Path("/sys/module/kvm_intel/parameters/nested")
 
 

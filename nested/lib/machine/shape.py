@@ -6,6 +6,7 @@ from dataclasses import dataclass
 CPU_KINDS = {
     "vmx": "VMX with EPT",
     "no-ept": "VMX without EPT",
+    "no-ug": "VMX with EPT, without unrestricted guest",
     "no-vmx": "no VMX",
 }
 
