@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <pty.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -91,9 +93,9 @@ static FILE *input_file(const char *input)
 	return file;
 }
 
-static void child(char **argv, int argc, FILE *in, FILE *out, FILE *err)
+static void child(char **argv, int argc, int in, FILE *out, FILE *err)
 {
-	dup2(fileno(in), STDIN_FILENO);
+	dup2(in, STDIN_FILENO);
 	dup2(fileno(out), STDOUT_FILENO);
 	dup2(fileno(err), STDERR_FILENO);
 	exit(vitrine_main(argc, argv));
@@ -113,12 +115,12 @@ static int wait_for(pid_t pid)
 	return status;
 }
 
-static const struct cli *run(const char *input, int signal, const char *first,
+static const struct cli *run(int in, int signal, const char *first,
 			     va_list args)
 {
 	char *argv[MAX_ARGS] = { (char *)"vitrine", (char *)first };
 	static struct cli result;
-	FILE *in = input_file(input), *out = tmpfile(), *err = tmpfile();
+	FILE *out = tmpfile(), *err = tmpfile();
 	int argc = first ? 2 : 1, status;
 	pid_t pid;
 
@@ -140,10 +142,19 @@ static const struct cli *run(const char *input, int signal, const char *first,
 	status = wait_for(pid);
 	result.status = WIFEXITED(status) ? WEXITSTATUS(status) :
 					    1000 + WTERMSIG(status);
-	fclose(in);
 	read_back(out, result.out);
 	read_back(err, result.err);
 	return &result;
+}
+
+static const struct cli *run_with_text(const char *input, int signal,
+				       const char *first, va_list args)
+{
+	FILE *in = input_file(input);
+	const struct cli *result = run(fileno(in), signal, first, args);
+
+	fclose(in);
+	return result;
 }
 
 const struct cli *cli(const char *first, ...)
@@ -152,7 +163,7 @@ const struct cli *cli(const char *first, ...)
 	va_list args;
 
 	va_start(args, first);
-	result = run("", 0, first, args);
+	result = run_with_text("", 0, first, args);
 	va_end(args);
 	return result;
 }
@@ -163,7 +174,7 @@ const struct cli *cli_with_input(const char *input, const char *first, ...)
 	va_list args;
 
 	va_start(args, first);
-	result = run(input, 0, first, args);
+	result = run_with_text(input, 0, first, args);
 	va_end(args);
 	return result;
 }
@@ -174,7 +185,37 @@ const struct cli *cli_signalled(int signal, const char *first, ...)
 	va_list args;
 
 	va_start(args, first);
-	result = run("", signal, first, args);
+	result = run_with_text("", signal, first, args);
 	va_end(args);
 	return result;
+}
+
+static bool restored;
+
+/* The keys wait in the terminal until the tool reads them. */
+const struct cli *cli_with_keys(const char *keys, const char *first, ...)
+{
+	const struct cli *result;
+	struct termios before, after;
+	int master, slave;
+	va_list args;
+
+	if (openpty(&master, &slave, NULL, NULL, NULL) ||
+	    tcgetattr(slave, &before) ||
+	    write(master, keys, strlen(keys)) < 0)
+		exit(99);
+	va_start(args, first);
+	result = run(slave, 0, first, args);
+	va_end(args);
+	restored = !tcgetattr(slave, &after) &&
+		   before.c_lflag == after.c_lflag &&
+		   before.c_iflag == after.c_iflag;
+	close(slave);
+	close(master);
+	return result;
+}
+
+bool cli_terminal_restored(void)
+{
+	return restored;
 }

@@ -9,6 +9,7 @@
 #ifndef VITRINE_CLI_H
 #define VITRINE_CLI_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define CLI_TEXT	65536
@@ -29,6 +30,14 @@ const struct cli *cli_with_input(const char *input, const char *first, ...)
 /* The same, but the child gets this signal after 200 ms. */
 const struct cli *cli_signalled(int signal, const char *first, ...)
 	__attribute__((sentinel));
+
+/*
+ * The same with a terminal as standard input, on which these keys are typed.
+ * cli_terminal_restored() tells whether it was left as it was found.
+ */
+const struct cli *cli_with_keys(const char *keys, const char *first, ...)
+	__attribute__((sentinel));
+bool cli_terminal_restored(void);
 
 /* Path of a file in the test's own directory (removed at exit). */
 const char *temp_path(const char *name);

@@ -450,6 +450,46 @@ static void test_step_in(void)
 	has(c->out, "RAX        0x0 → 0x60", "within the step");
 }
 
+static void test_step_keys(void)
+{
+	const struct cli *c;
+
+	script();
+	c = cli_with_keys("n", "step", "--count", "1", "--flat", "0x1000",
+			  guest, NULL);
+	has_not(c->out, "[n e i", "with --count no key is asked for");
+	c = cli_with_keys("n\nrvhxq", "step", "--flat", "0x1000", guest, NULL);
+	is_num(c->status, 0, "step with keys");
+	has(c->out, "next:\n  0x1000:", "shows where the guest stands");
+	has(c->out, "step 2\n", "n and Enter step");
+	has_not(c->out, "step 3\n", "and nothing else");
+	has(c->out, "flags:", "r shows registers");
+	has(c->out, "EPT_POINTER", "v shows the VMCS");
+	has(c->out, "q         quit", "h and unknown keys show help");
+	ok(cli_terminal_restored(), "the terminal is as it was");
+	c = cli_with_keys("c", "step", "--flat", "0x1000", guest, NULL);
+	has(c->out, "finished", "c goes on to the end");
+	c = cli_with_keys("cq", "step", "-u", "hypercall", "--flat", "0x1000",
+			  guest, NULL);
+	has(c->out, "hypercall 0x1002", "or to --until");
+	has_not(c->out, "finished", "and no further");
+}
+
+static void test_run_keys(void)
+{
+	const struct cli *c;
+
+	fresh();
+	fake_add(0, (struct fake_step){ .what = FAKE_SPIN });
+	c = cli_with_keys("ab\x01x", "run", "--flat", "0x1000", guest, NULL);
+	is_num(c->status, 0, "Ctrl-A x ends the VM");
+	ok(cli_terminal_restored(), "the terminal is as it was");
+	c = cli_with_keys("\x01\x01", "run", "-t", "0.2", "--flat", "0x1000",
+			  guest, NULL);
+	is_num(c->status, 124, "Ctrl-A twice does not");
+	ok(cli_terminal_restored(), "the terminal is restored after a time-out");
+}
+
 static void test_step_stop(void)
 {
 	const struct cli *c;
@@ -642,6 +682,8 @@ int main(void)
 	test_step();
 	test_step_refused();
 	test_step_in();
+	test_step_keys();
+	test_run_keys();
 	test_step_stop();
 	test_vmcs();
 	test_debugfs();
