@@ -603,14 +603,16 @@ struct vtr_tsc {
  * struct vtr_io_state - port access that the user side has not finished
  * @pending: 0: none, 1: IN whose answer is missing, 2: hypercall
  * @bytes: size of the access
- * @pad: zero
  * @port: port number
+ * @insn_bytes: length of the instruction, 1 to 15; any if nothing is pending
+ * @pad: zero
  */
 struct vtr_io_state {
 	__u8 pending;
 	__u8 bytes;
 	__u16 port;
-	__u32 pad;
+	__u8 insn_bytes;
+	__u8 pad[3];
 };
 
 /**
@@ -635,7 +637,7 @@ struct vtr_inject {
 struct vtr_debug {
 	__u32 size;
 	__u32 flags;
-#define VTR_DEBUG_STEP_INSN	(1u << 0) /* one guest instruction */
+#define VTR_DEBUG_STEP_INSN	(1u << 0) /* one guest instruction; EOPNOTSUPP: cannot here */
 #define VTR_DEBUG_STEP_EXIT	(1u << 1) /* one exit, also those the module finishes */
 };
 

@@ -113,6 +113,7 @@ struct vtr_backend_info {
 	unsigned int gpa_bits;		/* width of a guest physical address */
 	bool slat_2m;			/* second-level leaves of 2 MiB */
 	bool rdtscp;			/* the guest may use RDTSCP */
+	bool step_insn;			/* @set_step works */
 	const struct vtr_slat_ops *slat;
 };
 
@@ -157,7 +158,7 @@ struct vtr_backend_info {
  *	members of struct vtr_events are kept by the neutral core)
  * @get_dr7, @set_dr7: guest's debug control register
  * @get_tsc_offset, @set_tsc_offset: guest TSC minus host TSC
- * @skip_insn: advance RIP past the exiting instruction and end its shadows
+ * @skip_insn: advance RIP by vtr_vcpu.exit.insn_bytes and end the instruction's shadows
  * @inject: deliver @event at the next entry.  If an exit prevents the delivery,
  *	@vcpu_run puts the event back into vtr_vcpu.queued.
  * @can_inject: may an event of @kind (INTERRUPT or NMI) be injected now?

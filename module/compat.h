@@ -71,6 +71,12 @@ static inline u32 vtr_fpu_bytes(struct vtr_guest_fpu *fpu)
 	return fpu->guest.uabi_size;
 }
 
+/* Bits of the XSAVE components that an image may hold. */
+static inline u64 vtr_fpu_features(struct vtr_guest_fpu *fpu)
+{
+	return fpu->guest.fpstate->user_xfeatures;
+}
+
 /*
  * 6.9 added the mask of features to copy; Debian's 6.1 carries it as a
  * backport, so both take the same call.
@@ -142,6 +148,7 @@ static inline void vtr_fpu_before_entry(void) { }
 static inline void vtr_guest_timing_enter(void) { }
 static inline void vtr_guest_timing_exit(void) { }
 static inline u32 vtr_fpu_bytes(struct vtr_guest_fpu *fpu) { return sizeof(fpu->image); }
+static inline u64 vtr_fpu_features(struct vtr_guest_fpu *fpu) { return 0; }
 static inline void vtr_fpu_get(struct vtr_guest_fpu *fpu, void *buf, u32 bytes)
 {
 	memcpy(buf, fpu->image, bytes);

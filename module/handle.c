@@ -133,6 +133,7 @@ static int handle_io(struct vtr_vcpu *vcpu)
 	run->io.data = 0;
 	if (e->io.in) {
 		vcpu->pending = VTR_PENDING_IN;
+		vcpu->pending_insn_bytes = e->insn_bytes;
 		vcpu->pending_bytes = e->io.bytes;
 		vcpu->pending_port = e->io.port;
 	} else {
@@ -167,6 +168,7 @@ static int handle_hypercall(struct vtr_vcpu *vcpu)
 	run->hypercall.args[3] = read_operand(vcpu, VTR_RSI);
 	run->hypercall.ret = VTR_HC_UNKNOWN;
 	vcpu->pending = VTR_PENDING_HYPERCALL;
+	vcpu->pending_insn_bytes = vcpu->exit.insn_bytes;
 	return to_user(vcpu, VTR_EXIT_HYPERCALL);
 }
 
@@ -413,6 +415,9 @@ void vtr_complete_pending(struct vtr_vcpu *vcpu)
 {
 	u64 data, mask;
 
+	/* The state may come from another vCPU: then this one has not exited for it. */
+	if (vcpu->pending)
+		vcpu->exit.insn_bytes = vcpu->pending_insn_bytes;
 	switch (vcpu->pending) {
 	case VTR_PENDING_IN:
 		data = READ_ONCE(vcpu->run->io.data);

@@ -223,6 +223,8 @@ static int set_debug(struct vtr_vcpu *vcpu, void __user *user)
 		return err;
 	if (args.flags & ~(VTR_DEBUG_STEP_INSN | VTR_DEBUG_STEP_EXIT))
 		return -EINVAL;
+	if ((args.flags & VTR_DEBUG_STEP_INSN) && !vtr_backend->info.step_insn)
+		return -EOPNOTSUPP;
 	vcpu->debug = args.flags;
 	vtr_vcpu_load(vcpu);
 	preempt_disable();

@@ -160,10 +160,21 @@ static void fpu_get(struct vtr_vcpu *vcpu, void *payload, u32 bytes)
 	vtr_fpu_get(&vcpu->fpu, payload, bytes);
 }
 
+/* SDM 1 "XSAVE Header" (13.4.2). */
+#define XSAVE_HEADER_AT	512
+
 static int fpu_check(struct vtr_vcpu *vcpu, const void *payload, u32 bytes)
 {
+	const u64 *header = payload + XSAVE_HEADER_AT;
+
 	/* MXCSR at offset 24: reserved bits would fault when it is loaded. */
-	return ((const u32 *)payload)[6] >> 16 ? -EINVAL : 0;
+	if (((const u32 *)payload)[6] >> 16)
+		return -EINVAL;
+	if (bytes <= XSAVE_HEADER_AT)
+		return 0;
+	/* Components that there are; standard format; reserved bytes zero. */
+	return header[0] & ~vtr_fpu_features(&vcpu->fpu) ||
+	       memchr_inv(&header[1], 0, 56) ? -EINVAL : 0;
 }
 
 static int fpu_set(struct vtr_vcpu *vcpu, const void *payload, u32 bytes)
@@ -295,13 +306,16 @@ static void io_get(struct vtr_vcpu *vcpu, void *payload, u32 bytes)
 	io->pending = vcpu->pending;
 	io->bytes = vcpu->pending_bytes;
 	io->port = vcpu->pending_port;
+	io->insn_bytes = vcpu->pending_insn_bytes;
 }
 
 static int io_check(struct vtr_vcpu *vcpu, const void *payload, u32 bytes)
 {
 	const struct vtr_io_state *io = payload;
 
-	if (io->pad || io->pending > VTR_PENDING_HYPERCALL)
+	if (memchr_inv(io->pad, 0, sizeof(io->pad)) || io->pending > VTR_PENDING_HYPERCALL)
+		return -EINVAL;
+	if (io->pending && (!io->insn_bytes || io->insn_bytes > 15))
 		return -EINVAL;
 	if (io->pending == VTR_PENDING_IN && io->bytes != 1 && io->bytes != 2 && io->bytes != 4)
 		return -EINVAL;
@@ -315,6 +329,7 @@ static int io_set(struct vtr_vcpu *vcpu, const void *payload, u32 bytes)
 	vcpu->pending = io->pending;
 	vcpu->pending_bytes = io->bytes;
 	vcpu->pending_port = io->port;
+	vcpu->pending_insn_bytes = io->insn_bytes;
 	return 0;
 }
 

@@ -154,7 +154,7 @@ enum vtr_pending { VTR_PENDING_NONE, VTR_PENDING_IN, VTR_PENDING_HYPERCALL };
  * @delivering: event handed to the back end for this entry
  * @nmi_pending: an NMI waits until the guest can take it
  * @activity: enum vtr_activity
- * @pending, @pending_bytes, @pending_port: unfinished work of the user side
+ * @pending, @pending_bytes, @pending_port, @pending_insn_bytes: unfinished work of the user side
  * @debug: VTR_DEBUG_*
  * @loaded: the core that runs this thread has it loaded
  * @window_on: leave the guest as soon as it can take an interrupt
@@ -196,6 +196,7 @@ struct vtr_vcpu {
 	u8 pending;
 	u8 pending_bytes;
 	u16 pending_port;
+	u8 pending_insn_bytes;
 	u32 debug;
 	bool loaded;
 	bool window_on;

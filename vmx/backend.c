@@ -27,6 +27,7 @@ static int hw_init(void)
 	info->gpa_bits = min_t(unsigned int, boot_cpu_data.x86_phys_bits, 48);
 	info->slat_2m = vmx_caps.ept_vpid & VMX_EPTVPID_PAGE_2M;
 	info->rdtscp = vmx_has_rdtscp();
+	info->step_insn = vmx_has_monitor_trap_flag();
 	info->slat = &ept_ops;
 	return vmx_hw_init();
 }

@@ -48,6 +48,11 @@ static inline bool vmx_has_vpid(void)
 	return vmx_caps.proc2 & VMX_PROC2_ENABLE_VPID;
 }
 
+static inline bool vmx_has_monitor_trap_flag(void)
+{
+	return vmx_caps.may[VMX_WORD_PROC] & VMX_PROC_MONITOR_TRAP_FLAG;
+}
+
 static inline bool vmx_has_rdtscp(void)
 {
 	return vmx_caps.proc2 & VMX_PROC2_ENABLE_RDTSCP;

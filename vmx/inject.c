@@ -135,7 +135,7 @@ void vmx_set_step(struct vtr_vcpu *vcpu, bool on)
  */
 void vmx_skip_insn(struct vtr_vcpu *vcpu)
 {
-	u64 rip = vmcs_readl(VMCS_GUEST_RIP) + vmcs_read32(VMCS_VM_EXIT_INSTRUCTION_LEN);
+	u64 rip = vmcs_readl(VMCS_GUEST_RIP) + vcpu->exit.insn_bytes;
 	u32 blocking = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY_INFO);
 
 	/* Outside of 64-bit code RIP has 32 bits. */

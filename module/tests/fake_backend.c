@@ -354,7 +354,8 @@ static void explain_failure(const struct vtr_exit *exit, char *buf, size_t room)
 struct vtr_backend fake_backend = {
 	.id		 = VTR_BACKEND_FAKE,
 	.name		 = "fake",
-	.info		 = { .gpa_bits = 39, .slat_2m = true, .rdtscp = true },
+	.info		 = { .gpa_bits = 39, .slat_2m = true, .rdtscp = true,
+			     .step_insn = true },
 	.probe		 = probe,
 	.hw_init	 = hw_init,
 	.hw_exit	 = hw_exit,

@@ -99,6 +99,7 @@ static void fill_state(struct kunit *test)
 	v->base.pending = VTR_PENDING_IN;
 	v->base.pending_bytes = 2;
 	v->base.pending_port = 0x1f0;
+	v->base.pending_insn_bytes = 2;
 }
 
 /* A vCPU in another state, so that whatever is not restored shows. */
@@ -116,6 +117,7 @@ static void clear_state(struct kunit *test)
 	v->base.pending = VTR_PENDING_NONE;
 	v->base.pending_bytes = 0;
 	v->base.pending_port = 0;
+	v->base.pending_insn_bytes = 0;
 	memset(&v->regs, 0, sizeof(v->regs));
 	memset(&v->sregs, 0, sizeof(v->sregs));
 	memset(&v->blocking, 0, sizeof(v->blocking));
@@ -272,6 +274,9 @@ SPOIL(tsc_rate, struct vtr_tsc, p->khz++)
 SPOIL(tsc_pad, struct vtr_tsc, p->pad = 1)
 SPOIL(io_pending_unknown, struct vtr_io_state, p->pending = 9)
 SPOIL(io_bytes_3, struct vtr_io_state, p->bytes = 3)
+SPOIL(io_insn_bytes_0, struct vtr_io_state, p->insn_bytes = 0)
+SPOIL(io_insn_bytes_16, struct vtr_io_state, p->insn_bytes = 16)
+SPOIL(io_pad, struct vtr_io_state, p->pad[2] = 1)
 
 static void bad_contents_are_refused(struct kunit *test)
 {
@@ -293,6 +298,8 @@ static void bad_contents_are_refused(struct kunit *test)
 		{ VTR_STATE_DEBUG, dr7_wide },
 		{ VTR_STATE_TSC, tsc_rate }, { VTR_STATE_TSC, tsc_pad },
 		{ VTR_STATE_IO, io_pending_unknown }, { VTR_STATE_IO, io_bytes_3 },
+		{ VTR_STATE_IO, io_insn_bytes_0 }, { VTR_STATE_IO, io_insn_bytes_16 },
+		{ VTR_STATE_IO, io_pad },
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++)

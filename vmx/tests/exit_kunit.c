@@ -396,7 +396,7 @@ static void skipping_moves_rip(struct kunit *test)
 {
 	struct vtr_vmx_vcpu *v = test->priv;
 
-	vmcs_write32(VMCS_VM_EXIT_INSTRUCTION_LEN, 2);
+	v->base.exit.insn_bytes = 2;
 	vmcs_write32(VMCS_GUEST_CS_AR_BYTES, 0xa09b);	/* 64-bit */
 	vmcs_writel(VMCS_GUEST_RIP, 0xffffffff);
 	vmx_skip_insn(&v->base);
