@@ -390,9 +390,19 @@ int run_once(struct vcpu *vcpu)
 	return ioctl(vcpu->fd, VTR_VCPU_RUN, 0);
 }
 
+int run_through(struct vcpu *vcpu)
+{
+	int ret;
+
+	do
+		ret = run_once(vcpu);
+	while (ret && errno == EINTR);
+	return ret;
+}
+
 bool run_to(struct vcpu *vcpu, enum vtr_exit_kind kind)
 {
-	int ret = run_once(vcpu);
+	int ret = run_through(vcpu);
 
 	if (ret) {
 		CHECK_MSG(false, "RUN failed: %s", strerror(errno));

@@ -98,10 +98,16 @@ int put_state(struct vcpu *vcpu, const void *buffer, uint32_t bytes);
 
 /* ---- running ---- */
 
-/* RUN; 0 or -1 with errno. */
+/*
+ * RUN; 0 or -1 with errno.  EINTR may come without a signal for the program:
+ * the kernel's own work for the thread ends RUN, too.
+ */
 int run_once(struct vcpu *vcpu);
 
-/* RUN and demand this kind of exit. */
+/* RUN again after each EINTR. */
+int run_through(struct vcpu *vcpu);
+
+/* The same and demand this kind of exit. */
 bool run_to(struct vcpu *vcpu, enum vtr_exit_kind kind);
 
 /**
