@@ -7,7 +7,7 @@
  *
  * Subtle: caching is on (CR0.CD and NW are set after a reset); TR must hold a
  * busy TSS, even if the guest never uses it, because VM entry checks it (SDM
- * 3C "Checks on Guest Segment Registers" (26.3.1.2)).
+ * 3C "Checks on Guest Segment Registers" (27.3.1.2)).
  */
 #include <string.h>
 
