@@ -71,6 +71,8 @@ static void print_rows(const struct exit_list *list)
 static void print_text(const struct machine *machine,
 		       const struct exit_list *list)
 {
+	if (machine->console.mid_line)
+		printf("\n");
 	if (!list->options->summary)
 		print_rows(list);
 	exit_sum_print(list->sum, stdout);

@@ -105,6 +105,7 @@ void console_put(void *self, uint8_t byte)
 	}
 	if (!console->out || console->failed)
 		return;
+	console->mid_line = byte != '\n';
 	if (putc(byte, console->out) == EOF ||
 	    ((byte == '\n' || console->raw) && fflush(console->out))) {
 		console->failed = true;

@@ -25,6 +25,7 @@ struct console {
 	bool raw;
 	bool escaped;		/* Ctrl-A seen, its second key not yet */
 	bool failed;		/* a write failed: the rest is dropped */
+	bool mid_line;		/* the last byte written was no line end */
 	/* A view may take the bytes instead of @out. */
 	void (*tap)(void *context, uint8_t byte);
 	void *tap_context;
