@@ -60,6 +60,9 @@ def command_line(shape: Shape) -> list[str]:
         # had gaps, and Linux turns XSAVE off; without AVX-512 there are none.
         # Leaf 4 states more cores than leaf 1, at which newer kernels warn.
         "clearcpuid=avx512f,ht",
+        # A processor that idles by MWAIT misses writes of the other one to the
+        # address it monitors, and sleeps on; HLT ends by interrupts alone.
+        *(["idle=halt"] if shape.cpus > 1 else []),
     ]
 
 
