@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * vitrine step: follow a guest from exit to exit or instruction by
- * instruction, and see what each crossing changed.
+ * instruction, by keys or by itself.
  *
- * Read run/stepper.h for how a step is made, view/vcpu_view.h for what is
- * compared, view/disasm.h for the instructions.
+ * Read view/step_view.h for what a step is and shows.
  *
- * Subtle: while stepping every exit comes up to the tool, because it was asked
- * to; the layer path printed is the one that the exit takes without stepping.
+ * Subtle: not every processor can step by instruction; then a key for it says
+ * so and the guest stays where it is, while --insn fails.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,288 +16,15 @@
 
 #include "command.h"
 #include "libvitrine.h"
-#include "run/stepper.h"
 #include "view/decode_show.h"
-#include "view/disasm.h"
-#include "view/vcpu_view.h"
+#include "view/step_view.h"
 
 #define DEFAULT_STEPS	100
 
-struct step_view {
-	struct machine *machine;
-	uint32_t backend;
+struct stepping {
+	struct step_view view;
 	uint32_t unit;			/* VTR_DEBUG_* */
-	uint64_t nr;
-	struct vcpu_moment before;
-	struct vcpu_moment after;
-	struct vtr_run run;		/* the run page after the step */
-	struct disasm insn;		/* at RIP before the step */
-	uint64_t exit_rip;		/* where the exit was, from the trace */
-	struct disasm exit_insn;	/* what stands there */
-	struct termios terminal;
-	bool interactive;
-	char line[256];			/* console output of the guest */
-	size_t line_used;
 };
-
-/* ---- the guest's console ---- */
-
-static void flush_line(struct step_view *view)
-{
-	if (!view->line_used)
-		return;
-	printf("  console    \"%.*s\"\n", (int)view->line_used, view->line);
-	view->line_used = 0;
-}
-
-static void on_console(void *context, uint8_t byte)
-{
-	struct step_view *view = context;
-
-	if (view->line_used + 4 >= sizeof(view->line))
-		flush_line(view);
-	if (byte >= ' ' && byte < 0x7f)
-		view->line[view->line_used++] = byte;
-	else
-		view->line_used += sprintf(view->line + view->line_used,
-					   byte == '\n' ? "\\n" : "\\x%02x",
-					   byte);
-}
-
-/* ---- words ---- */
-
-static const char *layer_name(enum vtr_layer layer)
-{
-	return layer == VTR_LAYER_GUEST_APP ? "5 guest application" :
-					      "4 guest OS";
-}
-
-static void show_path(const struct step_view *view, char *text, size_t room)
-{
-	const struct vtr_run *run = &view->run;
-	const char *from = layer_name(vcpu_guest_layer(&view->before.sregs));
-	const char *end = machine_stopped(view->machine) ? "end" : "back";
-
-	if (run->exit == VTR_EXIT_FAIL_ENTRY)
-		snprintf(text, room, "3 hypervisor (vmx): the guest was not entered → 2 host OS → 3 tool → %s",
-			 end);
-	else if (run->exit == VTR_EXIT_DEBUG && run->hw_kind == VTR_HW_STEP)
-		snprintf(text, room, "%s alone, watched by the monitor trap flag",
-			 from);
-	else if (run->hw_kind == VTR_HW_HOST_IRQ ||
-		 run->hw_kind == VTR_HW_HOST_NMI)
-		snprintf(text, room, "%s → 3 hypervisor (vmx, module) → 2 host OS takes its interrupt → 3 → back",
-			 from);
-	else if (run->exit == VTR_EXIT_DEBUG)
-		snprintf(text, room, "%s → 3 hypervisor (vmx, module) → back",
-			 from);
-	else
-		snprintf(text, room, "%s → 3 hypervisor (vmx, module) → 2 host OS → 3 tool → %s",
-			 from, end);
-}
-
-static void show_insn_error(uint32_t number, char *text, size_t room)
-{
-	const struct insn_error_info *error = table_insn_error(number);
-
-	snprintf(text, room, "none: VM-instruction error %u %s", number,
-		 error ? error->name : "");
-}
-
-static void show_reason(const struct vtr_run *run, char *text, size_t room)
-{
-	const struct exit_info *info = table_exit(run->hw_reason);
-	char decoded[160];
-
-	if (run->exit == VTR_EXIT_FAIL_ENTRY && run->fail.insn_error) {
-		show_insn_error(run->fail.insn_error, text, room);
-		return;
-	}
-	show_qualification(decoded, sizeof(decoded), run->hw_reason,
-			   run->hw_qualification);
-	snprintf(text, room, "%u %s%s%s%s", run->hw_reason & 0xffff,
-		 info ? info->title_name : exit_name(run->hw_reason),
-		 run->hw_reason & 0x80000000 ? " (VM-entry failure)" : "",
-		 *decoded ? ": " : "", decoded);
-}
-
-/* What the module found out and handed to the tool. */
-static void show_handed(const struct vtr_run *run, char *text, size_t room)
-{
-	*text = 0;
-	if (run->exit == VTR_EXIT_IO && run->io.is_in)
-		snprintf(text, room, "the tool answers 0x%llx",
-			 (ull)run->io.data);
-	else if (run->exit == VTR_EXIT_IO)
-		snprintf(text, room, "the tool takes 0x%llx",
-			 (ull)run->io.data);
-	else if (run->exit == VTR_EXIT_HYPERCALL)
-		snprintf(text, room, "hypercall 0x%llx(0x%llx) = 0x%llx",
-			 (ull)run->hypercall.nr, (ull)run->hypercall.args[0],
-			 (ull)run->hypercall.ret);
-}
-
-static void show_insn(const struct disasm *insn, char *text, size_t room)
-{
-	size_t used = 0;
-
-	*text = 0;
-	for (unsigned int i = 0; i < insn->nr_bytes && used + 4 < room; i++)
-		used += snprintf(text + used, room - used, "%02x ",
-				 insn->bytes[i]);
-}
-
-/* ---- printing one step ---- */
-
-static void print_insn(const struct disasm *insn, uint64_t rip)
-{
-	char bytes[64];
-
-	show_insn(insn, bytes, sizeof(bytes));
-	printf("  0x%llx:  %-24s %s  (%u-bit)\n", (ull)rip, bytes, insn->text,
-	       insn->bits);
-}
-
-/* By exit: more than one instruction may have run before the one that exited. */
-static void print_place(const struct step_view *view)
-{
-	print_insn(&view->insn, view->before.regs.rip);
-	if (view->exit_rip == view->before.regs.rip ||
-	    view->run.hw_kind == VTR_HW_STEP ||
-	    view->run.exit == VTR_EXIT_FAIL_ENTRY)
-		return;
-	printf("  ... up to\n");
-	print_insn(&view->exit_insn, view->exit_rip);
-}
-
-static void print_text(struct step_view *view)
-{
-	const struct vtr_run *run = &view->run;
-	char text[256];
-
-	printf("step %llu\n", (ull)view->nr);
-	print_place(view);
-	show_path(view, text, sizeof(text));
-	printf("  layers     %s\n", text);
-	show_reason(run, text, sizeof(text));
-	printf("  exit       %s\n", text);
-	show_handed(run, text, sizeof(text));
-	if (*text)
-		printf("  tool       %s\n", text);
-	flush_line(view);
-	vcpu_print_changes(&view->before, &view->after, stdout);
-	vcpu_print_field_changes(&view->before, &view->after, stdout);
-}
-
-static cJSON *json_insn(const struct disasm *insn, uint64_t rip)
-{
-	cJSON *json = cJSON_CreateObject();
-	char bytes[64];
-
-	json_hex(json, "rip", rip);
-	json_hex(json, "linear", insn->linear);
-	show_insn(insn, bytes, sizeof(bytes));
-	cJSON_AddStringToObject(json, "bytes", bytes);
-	cJSON_AddStringToObject(json, "text", insn->text);
-	json_count(json, "bits", insn->bits);
-	return json;
-}
-
-static void print_json(struct step_view *view)
-{
-	const struct vtr_run *run = &view->run;
-	cJSON *json = cJSON_CreateObject();
-	char text[256];
-
-	json_count(json, "step", view->nr);
-	cJSON_AddItemToObject(json, "instruction",
-			      json_insn(&view->insn, view->before.regs.rip));
-	cJSON_AddItemToObject(json, "exit_instruction",
-			      json_insn(&view->exit_insn, view->exit_rip));
-	show_path(view, text, sizeof(text));
-	cJSON_AddStringToObject(json, "layers", text);
-	cJSON_AddStringToObject(json, "reason", exit_name(run->hw_reason));
-	json_count(json, "hw_reason", run->hw_reason);
-	json_hex(json, "qualification", run->hw_qualification);
-	show_reason(run, text, sizeof(text));
-	cJSON_AddStringToObject(json, "exit", text);
-	show_handed(run, text, sizeof(text));
-	cJSON_AddStringToObject(json, "tool", text);
-	cJSON_AddStringToObject(json, "kind", hw_kind_name(run->hw_kind));
-	cJSON_AddItemToObject(json, "registers",
-			      vcpu_json_changes(&view->before, &view->after));
-	cJSON_AddItemToObject(json, "fields",
-			      vcpu_json_field_changes(&view->before,
-						      &view->after));
-	json_print(json, stdout);
-}
-
-static void print_step(struct step_view *view)
-{
-	if (view->machine->options->json)
-		print_json(view);
-	else
-		print_text(view);
-	fflush(stdout);
-}
-
-/* ---- stepping ---- */
-
-static int look(struct step_view *view, struct vcpu_moment *moment)
-{
-	int ret = vcpu_moment_read(view->machine->cpus[0].vcpu, view->backend,
-				   moment);
-
-	if (ret)
-		machine_end(view->machine, OUTCOME_FAILED, EXIT_FAILED, "%s",
-			    vtr_last_error());
-	return ret;
-}
-
-static void disassemble(struct step_view *view)
-{
-	disasm_at(view->machine->cpus[0].vcpu, &view->machine->mem,
-		  &view->before.sregs, view->before.regs.rip, &view->insn);
-}
-
-/*
- * The registers are those behind the exit; where it was stands in the newest
- * EXIT record.  Without one (lost, or no entry at all) RIP must do.
- */
-static void find_exit(struct step_view *view)
-{
-	struct cpu *cpu = &view->machine->cpus[0];
-	struct vtr_trace_record records[16];
-	unsigned int nr;
-	uint64_t lost;
-
-	view->exit_rip = view->before.regs.rip;
-	do {
-		nr = vtr_trace_read(cpu->trace, records, ARRAY_SIZE(records),
-				    &lost);
-		for (unsigned int i = 0; i < nr; i++) {
-			if (records[i].kind == VTR_TRACE_EXIT)
-				view->exit_rip = records[i].arg0;
-		}
-	} while (nr);
-	disasm_at(cpu->vcpu, &view->machine->mem, &view->after.sregs,
-		  view->exit_rip, &view->exit_insn);
-}
-
-/* One step; false if nothing was stepped because the VM has ended. */
-static bool make_step(struct step_view *view, uint32_t unit)
-{
-	if (look(view, &view->before))
-		return false;
-	disassemble(view);
-	if (!stepper_step(view->machine, unit, &view->run))
-		return false;
-	view->nr++;
-	if (look(view, &view->after))
-		return false;
-	find_exit(view);
-	return true;
-}
 
 static const uint32_t until_kinds[] = {
 	[UNTIL_NONE] = VTR_HW_NONE,
@@ -317,26 +43,31 @@ static const uint32_t until_kinds[] = {
 
 static bool reached(const struct step_view *view)
 {
-	return view->run.hw_kind == until_kinds[view->machine->options->until];
+	unsigned int kind = view->machine->options->until;
+
+	return view->run.hw_kind == until_kinds[kind];
 }
 
 /* Steps without a terminal: print each, or only the one looked for. */
-static int run_steps(struct step_view *view)
+static int run_steps(struct stepping *stepping)
 {
+	struct step_view *view = &stepping->view;
 	const struct options *options = view->machine->options;
 	uint64_t limit = options->count.given ? options->count.value :
 						DEFAULT_STEPS;
 	bool searching = options->until != UNTIL_NONE;
 
-	while (view->nr < limit) {
-		if (!make_step(view, view->unit))
+	while (view->nr < limit && !machine_stopped(view->machine)) {
+		enum step_result result = step_make(view, stepping->unit);
+
+		if (result == STEP_REFUSED)
+			return command_failed(&cmd_step);
+		if (result == STEP_ENDED)
 			break;
 		if (!searching || reached(view))
-			print_step(view);
+			step_print(view);
 		if (searching && reached(view))
 			return EXIT_OK;
-		if (machine_stopped(view->machine))
-			break;
 	}
 	if (!searching)
 		return EXIT_OK;
@@ -360,13 +91,13 @@ static void show_help(void)
 
 static void show_registers(struct step_view *view)
 {
-	if (!look(view, &view->before))
+	if (!step_look(view, &view->before))
 		vcpu_print_registers(&view->before, stdout);
 }
 
 static void show_vmcs(struct step_view *view)
 {
-	if (look(view, &view->before))
+	if (step_look(view, &view->before))
 		return;
 	for (unsigned int i = 0; i < view->before.nr_fields; i++) {
 		const struct vtr_field *field = &view->before.fields[i];
@@ -383,45 +114,52 @@ static void show_vmcs(struct step_view *view)
 /* Where the guest stands, before the user chooses. */
 static void show_prompt(struct step_view *view)
 {
-	if (look(view, &view->before))
-		return;
-	disassemble(view);
 	printf("next:\n");
-	print_insn(&view->insn, view->before.regs.rip);
+	step_print_place(view);
 	printf("[n e i c r v q h] ");
 	fflush(stdout);
 }
 
 static void step_and_print(struct step_view *view, uint32_t unit)
 {
-	if (make_step(view, unit))
-		print_step(view);
+	switch (step_make(view, unit)) {
+	case STEP_DONE:
+		step_print(view);
+		break;
+	case STEP_REFUSED:
+		printf("%s\n", vtr_last_error());
+		break;
+	case STEP_ENDED:
+		break;
+	}
 }
 
 static void go_on(struct step_view *view)
 {
 	bool searching = view->machine->options->until != UNTIL_NONE;
-	bool stepped = false;
+	enum step_result result = STEP_ENDED;
 
 	while (!machine_stopped(view->machine)) {
-		stepped = make_step(view, VTR_DEBUG_STEP_EXIT);
-		if (!stepped || (searching && reached(view)))
+		result = step_make(view, VTR_DEBUG_STEP_EXIT);
+		if (result != STEP_DONE || (searching && reached(view)))
 			break;
 	}
-	if (stepped)
-		print_step(view);
+	if (result == STEP_DONE)
+		step_print(view);
 }
 
 /* False: the user wants to leave. */
-static bool do_key(struct step_view *view, char key)
+static bool do_key(struct stepping *stepping, char key)
 {
+	struct step_view *view = &stepping->view;
+
 	printf("%c\n", key == '\n' ? 'n' : key);
 	switch (key) {
 	case 'n':
 	case ' ':
 	case '\n':
 	case '\r':
-		step_and_print(view, view->unit);
+		step_and_print(view, stepping->unit);
 		break;
 	case 'e':
 		step_and_print(view, VTR_DEBUG_STEP_EXIT);
@@ -447,27 +185,23 @@ static bool do_key(struct step_view *view, char key)
 	return true;
 }
 
-static void key_loop(struct step_view *view)
+static int ask_keys(struct stepping *stepping)
 {
-	struct termios keys;
+	struct machine *machine = stepping->view.machine;
+	struct termios saved, keys;
 	char key;
 
-	tcgetattr(STDIN_FILENO, &view->terminal);
-	keys = view->terminal;
+	tcgetattr(STDIN_FILENO, &saved);
+	keys = saved;
 	keys.c_lflag &= ~(ICANON | ECHO);
 	tcsetattr(STDIN_FILENO, TCSANOW, &keys);
 	do {
-		show_prompt(view);
-		if (machine_stopped(view->machine) || stepper_interrupted() ||
+		show_prompt(&stepping->view);
+		if (machine_stopped(machine) || stepper_interrupted() ||
 		    read(STDIN_FILENO, &key, 1) != 1)
 			break;
-	} while (do_key(view, key) && !machine_stopped(view->machine));
-	tcsetattr(STDIN_FILENO, TCSANOW, &view->terminal);
-}
-
-static int interact(struct step_view *view)
-{
-	key_loop(view);
+	} while (do_key(stepping, key) && !machine_stopped(machine));
+	tcsetattr(STDIN_FILENO, TCSANOW, &saved);
 	if (stepper_interrupted())
 		printf("\n");
 	return EXIT_OK;
@@ -488,29 +222,46 @@ static int end_status(const struct machine *machine, int status)
 	}
 }
 
-static int step_machine(struct step_view *view)
+static int step_machine(struct stepping *stepping)
 {
-	struct machine *machine = view->machine;
+	struct machine *machine = stepping->view.machine;
+	const struct options *options = machine->options;
+	bool keys = isatty(STDIN_FILENO) && !options->json &&
+		    !options->count.given;
 	int status;
 
-	view->backend = vtr_caps(machine->dev)->backend;
-	if (!machine->options->json) {
-		machine->console.tap = on_console;
-		machine->console.tap_context = view;
+	stepping->view.backend = vtr_caps(machine->dev)->backend;
+	stepping->unit = options->step_insn ? VTR_DEBUG_STEP_INSN :
+					      VTR_DEBUG_STEP_EXIT;
+	if (!options->json) {
+		machine->console.tap = step_console;
+		machine->console.tap_context = &stepping->view;
 	}
 	stepper_begin(machine);
-	status = view->interactive ? interact(view) : run_steps(view);
+	status = keys ? ask_keys(stepping) : run_steps(stepping);
 	stepper_end();
-	if (!machine->options->json)
+	if (!options->json)
 		machine_say_end(machine, stdout);
 	machine_report(machine, "step");
 	return end_status(machine, status);
 }
 
-static int run(const struct options *options)
+static int run_guest(const struct options *options, struct stepping *stepping)
 {
 	struct machine machine;
-	struct step_view *view;
+	int status;
+
+	if (machine_create(&machine, options, true, false))
+		return command_failed(&cmd_step);
+	stepping->view.machine = &machine;
+	status = step_machine(stepping);
+	machine_destroy(&machine);
+	return status;
+}
+
+static int run(const struct options *options)
+{
+	struct stepping *stepping;
 	int status;
 
 	if (!stepper_fits(options))
@@ -519,23 +270,13 @@ static int run(const struct options *options)
 		vtr_error(EINVAL, "--insn and --exit exclude each other");
 		return command_usage(&cmd_step);
 	}
-	view = calloc(1, sizeof(*view));
-	if (!view) {
+	stepping = calloc(1, sizeof(*stepping));
+	if (!stepping) {
 		vtr_error(ENOMEM, "no memory for the view");
 		return command_failed(&cmd_step);
 	}
-	if (machine_create(&machine, options, true, false)) {
-		free(view);
-		return command_failed(&cmd_step);
-	}
-	view->machine = &machine;
-	view->unit = options->step_insn ? VTR_DEBUG_STEP_INSN :
-					  VTR_DEBUG_STEP_EXIT;
-	view->interactive = isatty(STDIN_FILENO) && !options->json &&
-			    !options->count.given;
-	status = step_machine(view);
-	machine_destroy(&machine);
-	free(view);
+	status = run_guest(options, stepping);
+	free(stepping);
 	return status;
 }
 

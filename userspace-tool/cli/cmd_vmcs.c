@@ -247,7 +247,8 @@ static int step_to(struct machine *machine, struct moments *moments)
 			ret = vcpu_moment_read(vcpu, backend, &moments->old);
 		if (ret)
 			return ret;
-		if (!stepper_step(machine, VTR_DEBUG_STEP_EXIT, &last))
+		if (stepper_step(machine, VTR_DEBUG_STEP_EXIT, &last) !=
+		    STEP_DONE)
 			return vtr_error(ENOENT, "the guest made only %llu exits, --at-exit wants %llu: %s",
 					 (ull)i, (ull)wanted,
 					 machine->outcome.sentence);

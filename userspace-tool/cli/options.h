@@ -67,7 +67,6 @@ struct options {
 	bool step_exit;
 	struct opt_u64 count;
 	unsigned int until;
-	bool interactive;
 	/* exits, vmcs, ps */
 	bool summary;
 	struct opt_u64 limit;

@@ -102,30 +102,32 @@ static bool is_pending(const struct vtr_run *run)
  * A step may take several runs: a run that a stale kick cut short has stepped
  * nothing.  Every exit that is handled, by the module or here, ends it.
  */
-bool stepper_step(struct machine *machine, uint32_t flags,
-		  struct vtr_run *last)
+enum step_result stepper_step(struct machine *machine, uint32_t flags,
+			      struct vtr_run *last)
 {
 	struct cpu *cpu = &machine->cpus[0];
 	const struct vtr_run *run = vtr_vcpu_page(cpu->vcpu);
 	uint64_t exits = run->exits;
 	enum vcpu_next next;
+	int ret;
 
-	if (vtr_vcpu_debug(cpu->vcpu, flags) < 0) {
+	ret = vtr_vcpu_debug(cpu->vcpu, flags);
+	if (ret == -EOPNOTSUPP)
+		return STEP_REFUSED;
+	if (ret < 0)
 		machine_end(machine, OUTCOME_FAILED, EXIT_FAILED, "%s",
 			    vtr_last_error());
-		return false;
-	}
 	do {
 		if (stopped_by)
 			end_by_signal(machine);
 		if (machine_stopped(machine))
-			return false;
+			return STEP_ENDED;
 		next = vcpu_once(cpu);
 	} while (next == VCPU_AGAIN && run->exits == exits);
 	*last = *run;
 	if (run->exits == exits)
-		return false;
+		return STEP_ENDED;
 	if (is_pending(last))
 		finish_pending(machine, cpu);
-	return true;
+	return STEP_DONE;
 }

@@ -26,10 +26,13 @@ bool stepper_fits(const struct options *options);
 
 /*
  * One step with these VTR_DEBUG_* flags.  @last: the run page as it was when
- * the step ended.  True if something was stepped; false: look at the outcome.
+ * the step ended.  STEP_REFUSED: the processor cannot step so, the sentence
+ * says it, and the VM goes on; STEP_ENDED: look at the machine's outcome.
  */
-bool stepper_step(struct machine *machine, uint32_t flags,
-		  struct vtr_run *last);
+enum step_result { STEP_DONE, STEP_ENDED, STEP_REFUSED };
+
+enum step_result stepper_step(struct machine *machine, uint32_t flags,
+			      struct vtr_run *last);
 
 /* The user asked to stop (Ctrl-C); also true while waiting for a key. */
 bool stepper_interrupted(void);

@@ -414,6 +414,14 @@ static int inject(struct fake_cpu *cpu, const struct vtr_inject *arg)
 	return 0;
 }
 
+static int set_debug(struct fake_cpu *cpu, const struct vtr_debug *arg)
+{
+	if (fake.no_insn_step && (arg->flags & VTR_DEBUG_STEP_INSN))
+		return fail(EOPNOTSUPP);
+	cpu->debug = arg->flags;
+	return 0;
+}
+
 static int vcpu_ioctl(struct fake_cpu *cpu, unsigned long request, void *arg)
 {
 	switch (request) {
@@ -424,8 +432,7 @@ static int vcpu_ioctl(struct fake_cpu *cpu, unsigned long request, void *arg)
 	case VTR_VCPU_SET_STATE:
 		return set_state(cpu, arg);
 	case VTR_VCPU_DEBUG:
-		cpu->debug = ((struct vtr_debug *)arg)->flags;
-		return 0;
+		return set_debug(cpu, arg);
 	case VTR_VCPU_TRANSLATE:
 		return translate(arg);
 	case VTR_VCPU_READ_FIELDS:

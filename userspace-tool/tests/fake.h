@@ -71,6 +71,7 @@ struct fake {
 	int fail_errno;			/* @fail_request fails with it */
 	unsigned long fail_request;
 	uint32_t backend;
+	bool no_insn_step;		/* VTR_DEBUG_STEP_INSN is refused */
 	uint64_t tsc;
 	struct vtr_create_vm vm;
 	bool vm_exists;

@@ -475,6 +475,21 @@ static void test_step_keys(void)
 	has_not(c->out, "finished", "and no further");
 }
 
+static void test_step_no_insn(void)
+{
+	const struct cli *c;
+
+	script();
+	fake.no_insn_step = true;
+	c = cli("step", "--insn", "--flat", "0x1000", guest, NULL);
+	is_num(c->status, 1, "--insn on a processor that cannot");
+	has(c->err, "step by exit", "says what it can");
+	c = cli_with_keys("inq", "step", "--flat", "0x1000", guest, NULL);
+	is_num(c->status, 0, "the key i");
+	has(c->out, "step by exit", "says so too");
+	has(c->out, "step 1\n", "and the guest goes on");
+}
+
 static void test_run_keys(void)
 {
 	const struct cli *c;
@@ -683,6 +698,7 @@ int main(void)
 	test_step_refused();
 	test_step_in();
 	test_step_keys();
+	test_step_no_insn();
 	test_run_keys();
 	test_step_stop();
 	test_vmcs();
