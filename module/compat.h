@@ -221,6 +221,20 @@ static inline void vtr_vma_clear_flags(struct vm_area_struct *vma, unsigned long
 #endif
 }
 
+/*
+ * When a core goes offline, root mode must stay on until the last thread has
+ * left it, for a thread that is switched in there loads its VMCS.  That rules
+ * out the dynamic hotplug states, whose turn comes while threads are still
+ * moving away.  KVM's own state has the right place.  It has one user at a
+ * time, which is welcome: a kvm_intel that is loaded later gets -EBUSY.
+ * 6.3 moved and renamed it.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#define VTR_CPUHP_STATE		CPUHP_AP_KVM_ONLINE
+#else
+#define VTR_CPUHP_STATE		CPUHP_AP_KVM_STARTING
+#endif
+
 #ifndef CONFIG_UML
 #include <linux/syscore_ops.h>
 

@@ -30,8 +30,11 @@ struct vtr_backend *vtr_backend;
 /* Set once the machine goes down: VM entries that fail now are no surprise. */
 bool vtr_shutting_down;
 
-static enum cpuhp_state hotplug_state;
-
+/*
+ * Context: on the core, interrupts off or the core's hotplug thread.  Where
+ * the hotplug state cannot refuse, a core that fails comes up without root
+ * mode, and entries on it fail with a sentence.
+ */
 static int enable_core(unsigned int cpu)
 {
 	int err = vtr_backend->cpu_enable();
@@ -47,9 +50,50 @@ static int disable_core(unsigned int cpu)
 	return 0;
 }
 
+static void enable_this_core(void *first_error)
+{
+	int err = enable_core(smp_processor_id());
+
+	if (err)
+		cmpxchg((int *)first_error, 0, err);
+}
+
 static void disable_this_core(void *unused)
 {
 	vtr_backend->cpu_disable();
+}
+
+/*
+ * Take the cores that are online, and from then on all that come.
+ * Return: 0; -EBUSY: KVM has the hotplug state; -errno: a core refused.
+ */
+static int enable_all_cores(void)
+{
+	int err;
+
+	cpus_read_lock();
+	err = cpuhp_setup_state_nocalls_cpuslocked(VTR_CPUHP_STATE, "x86/vitrine:online",
+						   enable_core, disable_core);
+	if (err) {
+		pr_err("cannot follow cores that come and go (%pe)\n", ERR_PTR(err));
+		goto unlock;
+	}
+	on_each_cpu(enable_this_core, &err, 1);
+	if (err) {
+		on_each_cpu(disable_this_core, NULL, 1);
+		cpuhp_remove_state_nocalls_cpuslocked(VTR_CPUHP_STATE);
+	}
+unlock:
+	cpus_read_unlock();
+	return err;
+}
+
+static void disable_all_cores(void)
+{
+	cpus_read_lock();
+	on_each_cpu(disable_this_core, NULL, 1);
+	cpuhp_remove_state_nocalls_cpuslocked(VTR_CPUHP_STATE);
+	cpus_read_unlock();
 }
 
 /*
@@ -127,11 +171,9 @@ static int __init vtr_init(void)
 	if (err)
 		return err;
 
-	err = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "x86/vitrine:online",
-				enable_core, disable_core);
-	if (err < 0)
+	err = enable_all_cores();
+	if (err)
 		goto exit_hw;
-	hotplug_state = err;
 
 	vtr_register_syscore(&syscore_ops);
 	err = register_reboot_notifier(&reboot_notifier);
@@ -152,7 +194,7 @@ exit_inspect:
 	unregister_reboot_notifier(&reboot_notifier);
 unregister_syscore:
 	vtr_unregister_syscore(&syscore_ops);
-	cpuhp_remove_state(hotplug_state);
+	disable_all_cores();
 exit_hw:
 	vtr_backend->hw_exit();
 	return err;
@@ -164,7 +206,7 @@ static void __exit vtr_exit(void)
 	vtr_inspect_exit();
 	unregister_reboot_notifier(&reboot_notifier);
 	vtr_unregister_syscore(&syscore_ops);
-	cpuhp_remove_state(hotplug_state);
+	disable_all_cores();
 	vtr_backend->hw_exit();
 	/* Slot tables and VMs are freed through RCU by callbacks of this module. */
 	rcu_barrier();

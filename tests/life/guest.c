@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A guest of seven bytes and the files that keep it alive, for the life tests.
+ * A guest of eight bytes and the files that keep it alive, for the life tests.
  *
  * The shell scripts beside this file start it inside of the nested machine.
  * The guest counts in its memory, which is a page of a file: so a script sees
@@ -31,10 +31,15 @@
 #define MAX_GUESTS	16
 #define READY_TRIES	2000		/* of 10 ms */
 
-/* Real mode: count at DS:0; go on without an exit, or halt first. */
+/*
+ * Real mode: count at DS:0; go on without an exit, or halt first.  STI is for
+ * the emulator: it does not notice an interrupt that should end the guest's
+ * stay if RFLAGS.IF is 0 there and was 0 before the entry.
+ */
 static const unsigned char spinning[] = {
+	0xfb,				/* sti */
 	0x66, 0xff, 0x06, 0x00, 0x00,	/* inc dword [0] */
-	0xeb, 0xf9,			/* jmp to the start */
+	0xeb, 0xf9,			/* jmp to the inc */
 };
 
 static const unsigned char halting[] = {
@@ -54,6 +59,7 @@ static int usage(void)
 	fputs("usage: guest hold device|vm|vcpu|mmap   keep one file or mapping until killed\n"
 	      "       guest spin FILE CPU...           one counting guest on each CPU; guest i\n"
 	      "                                        counts in the first word of page i\n"
+	      "       guest beat FILE CPU              begin on CPU; run to HLT, sleep, again\n"
 	      "       guest step FILE                  for each line of input, a CPU number or\n"
 	      "                                        '-': move there, run to HLT, print count\n",
 	      stderr);
@@ -216,6 +222,20 @@ static int spin(const char *path, char **cpus, int nr)
 	return 1;
 }
 
+/* A guest that works a little, often: it goes through many exits and moves. */
+static int beat(const char *path, int cpu)
+{
+	struct guest g;
+
+	go_to(cpu);
+	build(&g, halting, sizeof(halting), map_counter(path, 0));
+	run_to_hlt(&g);
+	say("ready");
+	while (!usleep(5000))
+		run_to_hlt(&g);
+	return 1;		/* a signal without a handler ends it before */
+}
+
 static int step(const char *path)
 {
 	unsigned int *counter = map_counter(path, 0);
@@ -246,6 +266,8 @@ int main(int argc, char **argv)
 		return hold(argv[2]);
 	if (argc >= 4 && argc <= 3 + MAX_GUESTS && !strcmp(argv[1], "spin"))
 		return spin(argv[2], argv + 3, argc - 3);
+	if (argc == 4 && !strcmp(argv[1], "beat"))
+		return beat(argv[2], atoi(argv[3]));
 	if (argc == 3 && !strcmp(argv[1], "step"))
 		return step(argv[2]);
 	return usage();
