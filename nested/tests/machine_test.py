@@ -20,7 +20,8 @@ from collections.abc import Callable
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 # pylint: disable=wrong-import-position
-from machine import console, cpio, frames, main, options, payload, watch  # noqa: E402
+from machine import (bochs, console, cpio, frames, image, kernels, main,  # noqa: E402
+                     options, payload, saved, terminal, watch)
 from machine.errors import UsageError  # noqa: E402
 
 REPORTS = """\
@@ -211,6 +212,45 @@ def test_out_stays_inside() -> None:
         outside = sorted(path.name for path in pathlib.Path(place).iterdir())
     assert names == ["good", "near"] and outside == ["out"], (names, outside)
     assert "evil" in said.getvalue() and "link" in said.getvalue()
+
+
+def test_rom_is_what_a_bios_accepts() -> None:
+    kernel = kernels.Kernel("x", pathlib.Path("/nonexistent"), 0x1000850, 0x1000000, 0x3e00000)
+    layout = image.Layout(256 << 20)
+    for length in range(0, 700, 50):
+        rom = image.boot_rom(kernel, layout, 3_000_000, "x" * length)
+        assert rom[:2] == b"\x55\xaa" and rom[2] * 512 == len(rom), length
+        assert sum(rom) % 256 == 0, f"check sum with a command line of {length}"
+        assert b"x" * length + b"\0" in rom
+
+
+def test_memory_has_one_owner() -> None:
+    layout = image.Layout(256 << 20)
+    areas = sorted(image.memory_map(layout))
+    for (start, size, _), (following, _, _) in zip(areas, areas[1:]):
+        assert start + size <= following, f"{start:#x} overlaps {following:#x}"
+    assert (layout.payload, image.PAYLOAD_SIZE, 2) in areas, "the payload is not reserved"
+    assert layout.initrd(3_000_000) + 3_000_000 <= layout.payload
+
+
+def test_small_memory_is_refused() -> None:
+    kernel = kernels.Kernel("x", pathlib.Path("/nonexistent"), 0, 16 << 20, 62 << 20)
+    image.check_memory(kernel, 256, 3 << 20)
+    try:
+        image.check_memory(kernel, 128, 3 << 20)
+    except UsageError:
+        return
+    raise AssertionError("accepted 128 MB")
+
+
+def test_restored_configuration() -> None:
+    saved_text = "plugin_ctrl: a=true\noptramimage1: file=\"ram.bin\"\nmagic_break: enabled=1\n" \
+                 "com1: enabled=true, mode=term, dev=/dev/pts/99\nmegs: 256\n"
+    with terminal.Line() as line:
+        text = saved.adapt(saved_text, line)
+        assert line.device in text
+    assert bochs.PLUGINS in text and "megs: 256" in text
+    assert "ram.bin" not in text and "magic_break: enabled=0" in text and "pts/99" not in text
 
 
 WATCHED = """\

@@ -260,7 +260,8 @@ def judge(opts: argparse.Namespace, session: Session, outcome: Outcome) -> int:
         return failed(session, MACHINE_FAILED, "; ".join(filter(None, [outcome.trouble, text])),
                       [line for report in reports for line in report.lines])
     if outcome.trouble or outcome.problems or outcome.status is None:
-        return failed(session, MACHINE_FAILED, outcome.trouble or "see above")
+        return failed(session, MACHINE_FAILED, outcome.trouble or "something in the machine "
+                      "went wrong, see above")
     return outcome.status
 
 

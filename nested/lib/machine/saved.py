@@ -85,7 +85,9 @@ def copy(source: pathlib.Path, target: pathlib.Path, names: list[str]) -> None:
                           *(str(source / name) for name in names), str(target)],
                          capture_output=True, text=True, check=False)
     if run.returncode:
-        raise Failure(f"cannot copy the saved machine: {run.stderr.strip()}")
+        first = run.stderr.strip().splitlines()[0]
+        raise Failure(f"cannot copy the saved machine: {first}; "
+                      "make room, or use --cold")
 
 
 def remove_oldest(new: pathlib.Path) -> None:
