@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
 # Show that long work is alive: one updating line on a terminal, a log file
 # always.  Sourced by nested/kernels and nested/ensure-packages.
 #

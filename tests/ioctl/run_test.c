@@ -185,7 +185,8 @@ static void out_tells_what_the_size_holds(void)
 		uint8_t bytes;
 		uint64_t data;
 	} wanted[] = {
-		{ 0x600, 1, 0x88 }, { 0x600, 2, 0x7788 }, { 0x600, 4, 0x55667788 }, { 0x42, 1, 0x88 },
+		{ 0x600, 1, 0x88 }, { 0x600, 2, 0x7788 }, { 0x600, 4, 0x55667788 },
+		{ 0x42, 1, 0x88 },
 	};
 	struct vcpu *vcpu = start_guest(&guest_tells, 64, 0);
 
@@ -437,7 +438,10 @@ static void vmfail_is_told_by_name(void)
 	run_to(vcpu, VTR_EXIT_HLT);
 }
 
-/* An interrupt cannot be injected with RFLAGS.IF clear: SDM 3C (27.3.1.4). */
+/*
+ * An interrupt cannot be injected with RFLAGS.IF clear:
+ * SDM 3C "Checks on Guest RIP, RFLAGS, and SSP" (27.3.1.4).
+ */
 static void an_event_is_kept_when_the_entry_fails(void)
 {
 	struct vcpu *vcpu = start_guest(&guest_halts, 16, 0);

@@ -30,7 +30,9 @@ static int create_named(const char *name, size_t bytes)
 
 static void names_follow_the_rules(void)
 {
-	static const char *const good[] = { "a", "web-1", "A.b_c", "0123456789012345678901234567890" };
+	static const char *const good[] = {
+		"a", "web-1", "A.b_c", "0123456789012345678901234567890",
+	};
 	static const char *const bad[] = { "a b", "a/b", "..\n", "\xc3\xa4", "x;y", "%s" };
 	struct vm vm = {};
 

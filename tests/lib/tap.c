@@ -198,7 +198,8 @@ static const struct tap_case *find(const char *name, const struct tap_case *case
 
 static int usage(const char *program, const char *wrong)
 {
-	fprintf(stderr, "%s: no case '%s'; usage: %s [--list | CASE...]\n", program, wrong, program);
+	fprintf(stderr, "%s: no case '%s'; usage: %s [--list | CASE...]\n", program, wrong,
+		program);
 	return 2;
 }
 

@@ -222,9 +222,8 @@ def check_mentions(tree: Tree, only: list[str] | None) -> list[str]:
         if not is_text(tree, name) or name.startswith("tests/style/"):
             continue
         text = tree.text(name)
-        folder = name.split("/")[0]
         for match in MENTION.finditer(text):
-            if match[1] not in tree.files and f"{folder}/{match[1]}" not in tree.files:
+            if not any(known == match[1] or known.endswith(f"/{match[1]}") for known in tree.files):
                 problems.append(f"{name}:{line_of(text, match.start())}: no such file: {match[1]}")
     return problems
 
