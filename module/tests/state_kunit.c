@@ -331,6 +331,25 @@ static void a_short_list_of_msrs_is_taken(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, restore(test, &one, sizeof(one), &bad), -EINVAL);
 }
 
+/* An IN that one vCPU has begun is finished by the one that takes the state over. */
+static void unfinished_input_moves_with_the_state(struct kunit *test)
+{
+	struct machine *m = test->priv;
+	void *record;
+	u32 bytes, bad;
+
+	fill_state(test);
+	record = save(test, known_ids(), &bytes);
+	clear_state(test);
+	KUNIT_ASSERT_EQ(test, restore(test, record, bytes, &bad), 0);
+	m->vcpu->base.run->io.data = 0xbeef;
+	m->vcpu->base.run->immediate_exit = 1;
+	KUNIT_EXPECT_EQ(test, machine_run(m, NULL, 0), 0);
+	KUNIT_EXPECT_EQ(test, m->vcpu->base.gpr[VTR_RAX] & 0xffff, 0xbeefULL);
+	KUNIT_EXPECT_EQ(test, m->vcpu->regs.rip, 0xffffffff81234567ULL + 2);
+	KUNIT_EXPECT_EQ(test, m->vcpu->base.pending, VTR_PENDING_NONE);
+}
+
 /* Any bytes at all: refused or taken, never a crash or a read past the end. */
 static void random_bytes_do_no_harm(struct kunit *test)
 {
@@ -365,6 +384,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_bad_record_is_named_and_nothing_changes),
 	KUNIT_CASE(bad_contents_are_refused),
 	KUNIT_CASE(a_short_list_of_msrs_is_taken),
+	KUNIT_CASE(unfinished_input_moves_with_the_state),
 	KUNIT_CASE(random_bytes_do_no_harm),
 	{}
 };
