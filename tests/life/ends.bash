@@ -1,0 +1,54 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Ends of a machine while Vitrine is loaded and guests run on both cores.
+#
+#	tests/life/ends.bash KERNEL		prints TAP
+#
+# Reboot, kexec, a crash with a crash kernel, a panic without one.  A core in
+# root mode ignores INIT and cannot change CR4.VMXE: so a second kernel starts
+# only if the core that jumps into it has left root mode, and has two processors
+# only if the other one has, too.  TREE=DIR takes another tree than the
+# kernel's own, as for nested/run --tree.
+# Subtle: --crash brings a kernel image and a script for the kernel that comes
+# second, whether by a crash or by kexec.
+set -eu
+. "$(dirname "$0")/tap.bash"
+
+take_kernel ends.bash "$@"
+
+# Load, and keep a guest on each core; then $1.
+while_guests_run() {
+	echo ". $life/tap.sh; load || exit 9; start /tmp/log spin /tmp/count 0 1; $1"
+}
+
+in_machine() { # COMMANDS OPTIONS...
+	local commands=$1
+	shift
+	machine --cpus 2 --timeout 170 "$@" -- sh -c "$(while_guests_run "$commands")" $life/x
+}
+
+# The second kernel has both processors, and Vitrine's guests are gone.
+second='echo "second kernel: $(nproc) processors"; [ -e /dev/vitrine ] || echo "without Vitrine"'
+both='sed -i s/nr_cpus=1/nr_cpus=2/ /crash/command-line'
+
+plan 4
+
+in_machine 'reboot -f; sleep 60' --expect-reboot
+check "reboot: the machine resets" 0
+
+in_machine "$both; modprobe sha256-ssse3 2>/dev/null
+	kexec -s -l /crash/vmlinuz --initrd=/crash/initrd \
+		--command-line=\"\$(cat /crash/command-line)\" && kexec -e" --crash "$second"
+check "kexec: the next kernel starts, on both cores" 0 \
+	'second kernel: 2 processors' 'without Vitrine'
+
+in_machine "$both; crash-load && taskset -c 0 sh -c 'echo c >/proc/sysrq-trigger'" \
+	--crash "$second; ls /proc/vmcore"
+check "crash: the crash kernel starts, on both cores" 0 \
+	'second kernel: 2 processors' 'without Vitrine' '/proc/vmcore'
+
+in_machine "echo c >/proc/sysrq-trigger"
+check "panic without a crash kernel: its message appears" 125 \
+	'Kernel panic - not syncing: sysrq triggered crash' 'the kernel panicked'
+
+finish
