@@ -36,7 +36,7 @@ refused "no VMX: ENODEV" no-vmx "No such device" "this processor has no VMX"
 refused "no EPT: EOPNOTSUPP" no-ept "Operation not supported" "this processor has no EPT"
 refused "no unrestricted guest: EOPNOTSUPP" no-ug "Operation not supported" \
 	"this processor has no unrestricted guest"
-refused "VMX locked off by firmware: EPERM" vmx-off "Operation not permitted" \
+refused "VMX locked off by firmware: EPERM" locked "Operation not permitted" \
 	"firmware has locked VMX off .IA32_FEATURE_CONTROL is 0x1"
 machine --cpu vmx --timeout 120 -- sh -c "$attempt"
 check "the same words about a good processor: it loads" 0 'insmod: status 0' 'it is loaded' \

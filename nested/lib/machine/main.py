@@ -96,7 +96,7 @@ def choose_engine(opts: argparse.Namespace) -> str:
     """Engine auto: real hardware where it can be had; say why."""
     if opts.engine != "auto":
         return opts.engine
-    reason = qemu.why_no_kvm()
+    reason = qemu.why_no_kvm() if opts.cpu != "locked" else "--cpu locked needs it"
     engine, why = ("bochs", reason) if reason else ("kvm", "nested VMX is there")
     if not opts.quiet:
         note(f"engine {engine}: {why}")
@@ -107,7 +107,12 @@ def check(engine: str, shape: Shape, opts: argparse.Namespace) -> None:
     """Refuse what the engine cannot do."""
     if engine == "bochs":
         bochs.check(shape)
+        if opts.cold and shape.cpu == "locked":
+            raise UsageError("--cpu locked: the lock is put into a saved machine; "
+                             "leave out --cold")
         return
+    if shape.cpu == "locked":
+        raise UsageError("--cpu locked: only engine bochs can do that")
     if opts.watch or opts.warm:
         raise UsageError(f"--{'watch' if opts.watch else 'warm'}: only engine bochs can do that")
     qemu.check(shape, accelerated=engine == "kvm")

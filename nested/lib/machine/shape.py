@@ -8,6 +8,7 @@ CPU_KINDS = {
     "no-ept": "VMX without EPT",
     "no-ug": "VMX with EPT, without unrestricted guest",
     "no-vmx": "no VMX",
+    "locked": "VMX locked off, as by firmware",
 }
 
 
