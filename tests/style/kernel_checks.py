@@ -299,6 +299,7 @@ IGNORED_IN_SHELL = {
     "SC2034": "variables for the script that sources this one",
     "SC2154": "variables of a sourced script",
     "SC3043": "dash and busybox have local",
+    "SC3044": "takes a function of the script for a command of bash",
 }
 
 

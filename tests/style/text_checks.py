@@ -228,6 +228,42 @@ def check_mentions(tree: Tree, only: list[str] | None) -> list[str]:
     return problems
 
 
+FUNCTION = re.compile(r"`(\w+)\(\)`")
+TEST_CASE = re.compile(r"`(\w+)\.(\w+)`")
+KERNELS_OWN = ("xfer_to_guest_mode_handle_work", "register_syscore_ops", "register_syscore",
+               "vm_flags_set", "vm_flags_clear", "cr4_update_irqsoff")
+
+
+def unit_tests(tree: Tree) -> dict[str, set[str]]:
+    """Return the cases of each KUnit suite."""
+    suites: dict[str, set[str]] = {}
+    for name in tree.files:
+        if name.endswith("_kunit.c"):
+            text = tree.text(name)
+            for suite in re.findall(r'\.name = "(\w+)",\n\s*\.(?:init|test_cases)', text):
+                suites[suite] = set(re.findall(r"KUNIT_CASE\((\w+)\)", text))
+    return suites
+
+
+def check_names(tree: Tree, only: list[str] | None) -> list[str]:
+    """Functions and unit tests that a page of docs/ names must be there."""
+    sources = "\n".join(tree.text(name) for name in tree.files if name.endswith(C_SUFFIXES))
+    words = set(re.findall(r"\b(\w+)\s?\(", sources)) | set(KERNELS_OWN)
+    suites = unit_tests(tree)
+    problems = []
+    for name in chosen(tree, only):
+        if not name.startswith("docs/"):
+            continue
+        text = tree.text(name)
+        for match in FUNCTION.finditer(text):
+            if match[1] not in words:
+                problems.append(f"{name}:{line_of(text, match.start())}: no such function: {match[0]}")
+        for match in TEST_CASE.finditer(text):
+            if match[1] in suites and match[2] not in suites[match[1]]:
+                problems.append(f"{name}:{line_of(text, match.start())}: no such test: {match[0]}")
+    return problems
+
+
 # ---- things that do not belong in the tree ---------------------------------------
 
 def check_sizes(tree: Tree, only: list[str] | None) -> list[str]:
@@ -304,6 +340,10 @@ CHECKS = [
     Check("files that are mentioned exist", check_mentions, [
         Seed("a comment about a lost file", "module/vm.c",
              appended("/* See module/lost.c. */"), "no such file: module/lost.c"),
+    ]),
+    Check("functions and tests that pages name exist", check_names, [
+        Seed("a function that is gone", "docs/exits.md", appended("`handle_nothing()`"), "no such function"),
+        Seed("a test that is gone", "docs/exits.md", appended("`handle.no_such_case`"), "no such test"),
     ]),
     Check("nothing tracked is large", check_sizes, [
         Seed("a file of 600 KiB", "docs/seeded.md", lambda _: "x" * 600 * 1024, "nothing above"),
