@@ -173,7 +173,8 @@ def test_options_refused() -> None:
     for text in ("", "ls", "--nonsense -- ls", "--cpus 0 -- ls", "--cpus x -- ls",
                  "--kernel 5 -- ls", "--timeout 0 -- ls", "--expect-log ( -- ls",
                  "--warm --cold", "--env X -- ls", "--tree /nonexistent -- ls",
-                 "--engine xen -- ls", "--cpu vm -- ls", "--watch /tmp/w --cpus 2 -- ls"):
+                 "--engine xen -- ls", "--cpu vm -- ls", "--watch /tmp/w --cpus 2 -- ls",
+                 "--leaks -- ls"):
         assert refused(text.split()), f"accepted: {text}"
 
 

@@ -154,7 +154,7 @@ def start_machine(opts: argparse.Namespace, engine: str, archive: bytes, boot: i
 def job_of(opts: argparse.Namespace) -> payload.Job:
     return payload.Job(
         argv=opts.command, tree=opts.tree, files=options.files(opts), modules=opts.module,
-        programs=opts.program, want_out=bool(opts.out), scan_leaks=opts.kernel == "debug",
+        programs=opts.program, want_out=bool(opts.out), scan_leaks=opts.leaks,
         env=dict(pair.split("=", 1) for pair in opts.env))
 
 

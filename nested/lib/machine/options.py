@@ -99,6 +99,8 @@ def add_running(group: argparse._ArgumentGroup) -> None:
                        help="run CMD (default: sh) on a terminal; Ctrl-] ends the machine")
     group.add_argument("--expect-log", action="append", default=[], type=regex, metavar="REGEX",
                        help="a report in the kernel log that matches is no failure")
+    group.add_argument("--leaks", action="store_true",
+                       help="scan for leaked kernel memory after CMD (debug kernel; minutes)")
     group.add_argument("--expect-reboot", action="store_true",
                        help="succeed when, and only when, CMD makes the machine reset")
     group.add_argument("--crash", metavar="SCRIPT",
@@ -161,6 +163,8 @@ def check(options: argparse.Namespace) -> None:
         raise UsageError("no command; write nested/run [options] -- CMD [ARG...], or --shell")
     if options.warm and options.cold:
         raise UsageError("--warm and --cold exclude each other")
+    if options.leaks and options.kernel != "debug":
+        raise UsageError("--leaks: only the debug kernel looks for leaks; add --kernel debug")
     if options.crash and options.shell:
         raise UsageError("--crash and --shell exclude each other")
     if options.watch and options.cpus > 1:
