@@ -66,15 +66,21 @@ static inline void vtr_fpu_before_entry(void)
 		switch_fpu_return();
 }
 
+/*
+ * Bytes of the image that vtr_fpu_get() writes.  Without XSAVE the kernel counts
+ * the legacy region only, but writes the header behind it, too.
+ */
 static inline u32 vtr_fpu_bytes(struct vtr_guest_fpu *fpu)
 {
-	return fpu->guest.uabi_size;
+	return max_t(u32, fpu->guest.uabi_size,
+		     sizeof(struct fxregs_state) + sizeof(struct xstate_header));
 }
 
 /* Bits of the XSAVE components that an image may hold. */
 static inline u64 vtr_fpu_features(struct vtr_guest_fpu *fpu)
 {
-	return fpu->guest.fpstate->user_xfeatures;
+	/* x87 and SSE are always there; a kernel without XSAVE counts none. */
+	return fpu->guest.fpstate->user_xfeatures | XFEATURE_MASK_FPSSE;
 }
 
 /*
