@@ -23,7 +23,7 @@ from .image import Boot
 from .session import Session
 from .shape import Shape
 
-SAVE_SECONDS = 240
+SAVE_SECONDS = 900
 KEEP = 24       # machines of 25 to 70 MB each
 
 
