@@ -5,8 +5,8 @@
  *
  * Read view/step_view.h for what a step is and shows.
  *
- * Subtle: not every processor can step by instruction; then a key for it says
- * so and the guest stays where it is, while --insn fails.
+ * Subtle: a step that ends the VM is printed like any other; only a step that
+ * could not be made is not.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -58,11 +58,7 @@ static int run_steps(struct stepping *stepping)
 	bool searching = options->until != UNTIL_NONE;
 
 	while (view->nr < limit && !machine_stopped(view->machine)) {
-		enum step_result result = step_make(view, stepping->unit);
-
-		if (result == STEP_REFUSED)
-			return command_failed(&cmd_step);
-		if (result == STEP_ENDED)
+		if (step_make(view, stepping->unit) == STEP_ENDED)
 			break;
 		if (!searching || reached(view))
 			step_print(view);
@@ -122,16 +118,8 @@ static void show_prompt(struct step_view *view)
 
 static void step_and_print(struct step_view *view, uint32_t unit)
 {
-	switch (step_make(view, unit)) {
-	case STEP_DONE:
+	if (step_make(view, unit) == STEP_DONE)
 		step_print(view);
-		break;
-	case STEP_REFUSED:
-		printf("%s\n", vtr_last_error());
-		break;
-	case STEP_ENDED:
-		break;
-	}
 }
 
 static void go_on(struct step_view *view)
@@ -313,6 +301,9 @@ const struct command cmd_step = {
 		"instruction, c on to the end or to --until, r registers, v VMCS, q "
 		"quit, h help. Otherwise, or with --count or --json, it makes --count "
 		"steps and ends. Guest input is not possible here.\n"
+		"Where the processor has no monitor trap flag (the emulated one has "
+		"none), an instruction is stepped by RFLAGS.TF: PUSHF shows the flag, "
+		"and a handler of an exception or of INT n is one step.\n"
 		"\n"
 		"Exit code: 0 as long as the guest goes on or ends by itself, 1 if the "
 		"exit looked for (--until) does not come, else as with run.",

@@ -147,6 +147,9 @@ enum vcpu_next { VCPU_AGAIN, VCPU_STEPPED, VCPU_DONE };
  */
 enum vcpu_next vcpu_once(struct cpu *cpu);
 
+/* This vCPU waits for nothing; the VM ends when all started ones do. */
+void vcpu_halt(struct cpu *cpu);
+
 /* ---- run_vm.c ---- */
 
 /* Run all started vCPUs on threads until the VM ends. */

@@ -26,10 +26,10 @@ bool stepper_fits(const struct options *options);
 
 /*
  * One step with these VTR_DEBUG_* flags.  @last: the run page as it was when
- * the step ended.  STEP_REFUSED: the processor cannot step so, the sentence
- * says it, and the VM goes on; STEP_ENDED: look at the machine's outcome.
+ * the step ended.  A processor that cannot step by instruction is helped by
+ * trap_step.h.  STEP_ENDED: nothing was stepped, look at the outcome.
  */
-enum step_result { STEP_DONE, STEP_ENDED, STEP_REFUSED };
+enum step_result { STEP_DONE, STEP_ENDED };
 
 enum step_result stepper_step(struct machine *machine, uint32_t flags,
 			      struct vtr_run *last);

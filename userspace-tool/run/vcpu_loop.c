@@ -78,8 +78,9 @@ static enum vcpu_next do_hypercall(struct cpu *cpu, struct vtr_run *run)
 }
 
 /* No device raises interrupts yet, so a halted vCPU waits for nothing. */
-static enum vcpu_next do_hlt(struct cpu *cpu, struct vtr_run *run)
+void vcpu_halt(struct cpu *cpu)
 {
+	const struct vtr_run *run = vtr_vcpu_page(cpu->vcpu);
 	struct machine *machine = cpu->machine;
 	unsigned int halted;
 
@@ -91,6 +92,12 @@ static enum vcpu_next do_hlt(struct cpu *cpu, struct vtr_run *run)
 		machine_end(machine, OUTCOME_HALTED, EXIT_OK,
 			    "the guest halted in front of RIP 0x%llx with interrupts %s and nothing left to wake it: finished",
 			    (ull)run->rip, run->if_flag ? "on" : "off");
+}
+
+static enum vcpu_next do_hlt(struct cpu *cpu, struct vtr_run *run)
+{
+	(void)run;
+	vcpu_halt(cpu);
 	return VCPU_DONE;
 }
 

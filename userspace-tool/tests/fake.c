@@ -176,13 +176,15 @@ static unsigned int list_records(struct fake_cpu *cpu, struct record *records)
 				      cpu->msrs };
 	records[3] = (struct record){ VTR_STATE_EVENTS, sizeof(cpu->events),
 				      &cpu->events };
-	return 4;
+	records[4] = (struct record){ VTR_STATE_DEBUG, sizeof(cpu->debug_regs),
+				      &cpu->debug_regs };
+	return 5;
 }
 
 static int get_state(struct fake_cpu *cpu, struct vtr_state_buffer *arg)
 {
 	char *out = (char *)(uintptr_t)arg->buffer;
-	struct record records[4];
+	struct record records[5];
 	uint32_t needed = 0, room = arg->bytes;
 	unsigned int nr = list_records(cpu, records);
 
@@ -211,7 +213,7 @@ static int set_state(struct fake_cpu *cpu, struct vtr_state_buffer *arg)
 {
 	const char *in = (const char *)(uintptr_t)arg->buffer;
 	struct vtr_state_header head;
-	struct record records[4];
+	struct record records[5];
 	unsigned int nr = list_records(cpu, records);
 
 	for (uint32_t at = 0; at < arg->bytes;
@@ -243,6 +245,8 @@ static int read_fields(struct fake_cpu *cpu, const struct vtr_read_fields *arg)
 		field[i].value = field[i].encoding;
 		if (field[i].encoding == 0x681e)	/* GUEST_RIP */
 			field[i].value = cpu->regs.rip;
+		if (field[i].encoding == 0x6822)	/* pending debug */
+			field[i].value = cpu->pending_dbg;
 		if (field[i].encoding == 0x4002)	/* CPU-based controls */
 			field[i].value = 0x80;
 		if (field[i].encoding == 0x2034)	/* tertiary controls */
@@ -368,10 +372,58 @@ static int spin(struct fake_cpu *cpu, bool deaf)
 	return leave(cpu, VTR_EXIT_IMMEDIATE, NULL);
 }
 
+#define TF	0x100
+
+/* The module queues a debug exception behind each instruction under TF. */
+static void queue_trap(struct fake_cpu *cpu, const struct fake_step *step)
+{
+	if (!(cpu->regs.rflags & TF) || !step->insn_bytes)
+		return;
+	cpu->debug_regs.dr6 |= 0x4000;
+	cpu->events.in_flight = (struct vtr_event){
+		.kind = VTR_EVENT_EXCEPTION, .vector = 1,
+	};
+}
+
+/* What comes behind an instruction without exit: nothing, unless stepped. */
+static struct fake_step trap_behind(struct fake_cpu *cpu,
+				    const struct fake_step *insn)
+{
+	struct fake_step trap = *insn;
+
+	trap.what = FAKE_END;
+	if (cpu->regs.rflags & TF) {
+		trap.what = FAKE_HANDLED;
+		trap.hw_kind = VTR_HW_EXCEPTION;
+		trap.hw_reason = 0;
+	} else if (cpu->debug & VTR_DEBUG_STEP_INSN) {
+		trap.what = FAKE_HANDLED;
+		trap.hw_kind = VTR_HW_STEP;
+		trap.hw_reason = 37;
+	} else {
+		cpu->regs.rip += insn->insn_bytes;
+	}
+	return trap;
+}
+
 static const struct fake_step hlt_for_ever = {
 	FAKE_TO_USER, .exit = VTR_EXIT_HLT, .hw_kind = VTR_HW_HLT,
 	.hw_reason = 12,
 };
+
+/* A debug exception at the entry, before any instruction. */
+static int spring_left_over(struct fake_cpu *cpu)
+{
+	static const struct fake_step trap = {
+		FAKE_HANDLED, .hw_kind = VTR_HW_EXCEPTION, .insn_bytes = 1,
+	};
+
+	cpu->pending_dbg = 0;
+	cpu->exits++;
+	trace(cpu, VTR_TRACE_EXIT, cpu->regs.rip, &trap);
+	queue_trap(cpu, &trap);
+	return leave(cpu, VTR_EXIT_DEBUG, &trap);
+}
 
 static int run(struct fake_cpu *cpu)
 {
@@ -379,9 +431,12 @@ static int run(struct fake_cpu *cpu)
 	complete(cpu);
 	for (;;) {
 		const struct fake_step *step = &cpu->steps[cpu->at];
+		struct fake_step trap;
 
 		if (cpu->run->immediate_exit)
 			return leave(cpu, VTR_EXIT_IMMEDIATE, NULL);
+		if (cpu->pending_dbg)
+			return spring_left_over(cpu);
 		if (step->what == FAKE_SPIN || step->what == FAKE_DEAF)
 			return spin(cpu, step->what == FAKE_DEAF);
 		if (step->what == FAKE_END)
@@ -390,12 +445,24 @@ static int run(struct fake_cpu *cpu)
 			cpu->at++;
 		if (step->what == FAKE_ERRNO)
 			return fail(step->err);
+		if (step->what == FAKE_INSN) {
+			trap = trap_behind(cpu, step);
+			if (trap.what == FAKE_END)
+				continue;
+			step = &trap;
+		}
 		trace(cpu, VTR_TRACE_ENTRY, 0, NULL);
 		cpu->exits++;
 		trace(cpu, VTR_TRACE_EXIT, cpu->regs.rip, step);
 		cpu->regs.rip += step->insn_bytes;
 		if (step->rax)
 			cpu->regs.gpr[VTR_RAX] = step->rax;
+		queue_trap(cpu, step);
+		if (fake.left_over && (cpu->regs.rflags & TF) &&
+		    step->hw_kind != VTR_HW_EXCEPTION)
+			cpu->pending_dbg = 0x4000;
+		if (step->exit == VTR_EXIT_HLT && cpu->events.in_flight.kind)
+			return leave(cpu, VTR_EXIT_DEBUG, step);
 		if (step->what == FAKE_TO_USER) {
 			fill_union(cpu, step);
 			return leave(cpu, step->exit, step);

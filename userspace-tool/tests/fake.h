@@ -23,6 +23,7 @@ enum fake_what {
 	FAKE_END,		/* end of the script: HLT for ever */
 	FAKE_TO_USER,		/* an exit that the tool finishes */
 	FAKE_HANDLED,		/* an exit that the module finishes */
+	FAKE_INSN,		/* an instruction that makes no exit */
 	FAKE_ERRNO,		/* VTR_VCPU_RUN fails with @err */
 	FAKE_SPIN,		/* the guest runs until it is kicked */
 	FAKE_DEAF,		/* the same, but the signal came too early */
@@ -53,6 +54,8 @@ struct fake_cpu {
 	struct vtr_regs regs;
 	struct vtr_sregs sregs;
 	struct vtr_events events;
+	struct vtr_debug_regs debug_regs;
+	uint64_t pending_dbg;
 	struct vtr_msr msrs[2];
 	struct fake_step steps[FAKE_MAX_STEPS];
 	unsigned int at;
@@ -72,6 +75,7 @@ struct fake {
 	unsigned long fail_request;
 	uint32_t backend;
 	bool no_insn_step;		/* VTR_DEBUG_STEP_INSN is refused */
+	bool left_over;			/* a trap stays pending after an exit */
 	uint64_t tsc;
 	struct vtr_create_vm vm;
 	bool vm_exists;

@@ -475,19 +475,54 @@ static void test_step_keys(void)
 	has_not(c->out, "finished", "and no further");
 }
 
-static void test_step_no_insn(void)
+/* The same guest, by the monitor trap flag and by the trap flag. */
+static void test_step_insn(bool trap_flag, bool left_over)
+{
+	const char *by = !trap_flag ? "by MTF" : !left_over ? "by TF" :
+			 "by TF, with traps left over";
+	const struct cli *c;
+
+	fresh();
+	fake.no_insn_step = trap_flag;
+	fake.left_over = left_over;
+	fake_add(0, (struct fake_step){ .what = FAKE_INSN, .insn_bytes = 3,
+					.rax = 7 });
+	fake_add(0, (struct fake_step){ .what = FAKE_HANDLED,
+		 .hw_kind = VTR_HW_SLAT, .hw_reason = 48 });
+	fake_add(0, (struct fake_step){ .what = FAKE_INSN, .insn_bytes = 1 });
+	fake_cpuid(0);
+	fake_in(0, 0x3fd, 1);
+	fake_hlt(0);
+	c = cli("step", "--insn", "--flat", "0x1000", guest, NULL);
+	is_num(c->status, 0, by);
+	has(c->out, "step 1\n  0x1000:", "the first instruction");
+	has(c->out, "4 guest OS alone", "makes no exit of its own");
+	has(c->out, "RAX        0x0 → 0x7", "and changes RAX");
+	has_not(c->out, "RFLAGS", "TF is not seen");
+	has(c->out, "0x1003 → 0x1004", "the next one is stepped");
+	has(c->out, "10 CPUID", "an instruction that exits");
+	has(c->out, "the tool answers 0x60", "one that the tool finishes");
+	has(c->out, "RAX        0x1234 → 0x60", "with its answer");
+	has(c->out, "finished", "HLT ends the guest");
+	if (trap_flag)
+		has_not(c->out, "step 6\n", "five instructions are five steps");
+}
+
+static void test_step_insn_events(void)
 {
 	const struct cli *c;
 
-	script();
+	fresh();
 	fake.no_insn_step = true;
-	c = cli("step", "--insn", "--flat", "0x1000", guest, NULL);
-	is_num(c->status, 1, "--insn on a processor that cannot");
-	has(c->err, "step by exit", "says what it can");
-	c = cli_with_keys("inq", "step", "--flat", "0x1000", guest, NULL);
-	is_num(c->status, 0, "the key i");
-	has(c->out, "step by exit", "says so too");
-	has(c->out, "step 1\n", "and the guest goes on");
+	fake_add(0, (struct fake_step){ .what = FAKE_INSN, .insn_bytes = 1 });
+	fake_add(0, (struct fake_step){ .what = FAKE_DEAF });
+	c = cli("step", "-i", "-t", "0.2", "--flat", "0x1000", guest, NULL);
+	is_num(c->status, 124, "a step that never ends is stopped");
+	fake.fail_request = VTR_VCPU_DEBUG;
+	fake.fail_errno = EIO;
+	c = cli("step", "-i", "--flat", "0x1000", guest, NULL);
+	is_num(c->status, 1, "another failure is one");
+	has(c->err, "VTR_VCPU_DEBUG", "and is named");
 }
 
 static void test_run_keys(void)
@@ -698,7 +733,10 @@ int main(void)
 	test_step_refused();
 	test_step_in();
 	test_step_keys();
-	test_step_no_insn();
+	test_step_insn(false, false);
+	test_step_insn(true, false);
+	test_step_insn(true, true);
+	test_step_insn_events();
 	test_run_keys();
 	test_step_stop();
 	test_vmcs();

@@ -55,7 +55,7 @@ static void show_path(const struct step_view *view, char *text, size_t room)
 		snprintf(text, room, "3 hypervisor (vmx): the guest was not entered → 2 host OS → 3 tool → %s",
 			 end);
 	else if (run->exit == VTR_EXIT_DEBUG && run->hw_kind == VTR_HW_STEP)
-		snprintf(text, room, "%s alone, watched by the monitor trap flag",
+		snprintf(text, room, "%s alone (the exit behind the instruction is the step's own)",
 			 from);
 	else if (run->hw_kind == VTR_HW_HOST_IRQ ||
 		 run->hw_kind == VTR_HW_HOST_NMI)
