@@ -23,17 +23,23 @@ online() {
 over_rounds() {
 	i=0
 	while [ "$i" -lt "$ROUNDS" ]; do
-		offline && "$@" && online && "$@" || return 1
+		if ! { offline && "$@" && online && "$@"; }; then
+			echo "round $i"
+			online 2>/dev/null
+			return 1
+		fi
 		i=$((i + 1))
 	done
 }
 
 each_online_core_is_on() {
-	[ "$(all_cores)" = "vmxe=1 root=1" ]
+	[ "$(all_cores)" = "vmxe=1 root=1" ] || { vmx_state; return 1; }
 }
 
+# Or say what is known of the guest.
 guest_and_cores_go_on() {
-	each_online_core_is_on && counts_on "$counter" 0
+	each_online_core_is_on || return 1
+	counts_on "$counter" 0 || { cat /tmp/spin.log "$debug"/vm*/info "$debug"/vm*/vcpu0/exits; return 1; }
 }
 
 # ---- a stopped vCPU, run for one HLT at a time ------------------------------------

@@ -16,38 +16,36 @@ set -eu
 
 take_kernel ends.bash "$@"
 
-# Load, and keep a guest on each core; then $1.
-while_guests_run() {
-	echo ". $life/tap.sh; load || exit 9; start /tmp/log spin /tmp/count 0 1; $1"
-}
-
-in_machine() { # COMMANDS OPTIONS...
-	local commands=$1
-	shift
-	machine --cpus 2 --timeout 170 "$@" -- sh -c "$(while_guests_run "$commands")" $life/x
+# FIRST: before any guest competes for the processors.  Then load, keep a guest
+# on each core, and end it by LAST.
+in_machine() { # FIRST LAST OPTIONS...
+	local commands="$1; . $life/tap.sh; load || exit 9
+		start /tmp/log spin /tmp/count 0 1; $2; sleep 60"
+	shift 2
+	machine --cpus 2 --timeout 170 "$@" -- sh -c "$commands" $life/x
 }
 
 # The second kernel has both processors, and Vitrine's guests are gone.
 second='echo "second kernel: $(nproc) processors"; [ -e /dev/vitrine ] || echo "without Vitrine"'
 both='sed -i s/nr_cpus=1/nr_cpus=2/ /crash/command-line'
+load_next='modprobe sha256-ssse3 2>/dev/null; kexec -s -l /crash/vmlinuz \
+	--initrd=/crash/initrd --command-line="$(cat /crash/command-line)"'
 
 plan 4
 
-in_machine 'reboot -f; sleep 60' --expect-reboot
+in_machine true 'reboot -f' --expect-reboot
 check "reboot: the machine resets" 0
 
-in_machine "$both; modprobe sha256-ssse3 2>/dev/null
-	kexec -s -l /crash/vmlinuz --initrd=/crash/initrd \
-		--command-line=\"\$(cat /crash/command-line)\" && kexec -e" --crash "$second"
+in_machine "$both; { $load_next; } || exit 8" 'kexec -e' --crash "$second"
 check "kexec: the next kernel starts, on both cores" 0 \
 	'second kernel: 2 processors' 'without Vitrine'
 
-in_machine "$both; crash-load && taskset -c 0 sh -c 'echo c >/proc/sysrq-trigger'" \
+in_machine "$both; crash-load || exit 8" "taskset -c 0 sh -c 'echo c >/proc/sysrq-trigger'" \
 	--crash "$second; ls /proc/vmcore"
 check "crash: the crash kernel starts, on both cores" 0 \
 	'second kernel: 2 processors' 'without Vitrine' '/proc/vmcore'
 
-in_machine "echo c >/proc/sysrq-trigger"
+in_machine true 'echo c >/proc/sysrq-trigger'
 check "panic without a crash kernel: its message appears" 125 \
 	'Kernel panic - not syncing: sysrq triggered crash' 'the kernel panicked'
 
