@@ -123,22 +123,8 @@ static inline bool vtr_work_pending_irqoff(void)
 	return __xfer_to_guest_mode_work_pending();
 }
 
-/*
- * Signals, rescheduling, task work.  Return: 0 or -EINTR.
- *
- * xfer_to_guest_mode_handle_work() is not for others than KVM: on a signal it
- * writes into the struct kvm_vcpu that it is given.  Task work
- * (TIF_NOTIFY_RESUME) has no exported function; going back to user space does
- * it, so that is a reason to return, too.
- */
-static inline int vtr_handle_work(void)
-{
-	if (signal_pending(current) || test_thread_flag(TIF_NOTIFY_RESUME))
-		return -EINTR;
-	if (need_resched())
-		schedule();
-	return 0;
-}
+/* Signals, rescheduling, task work: work.c.  Return: 0 or -EINTR. */
+int vtr_handle_work(void);
 
 #else /* CONFIG_UML */
 
