@@ -30,10 +30,10 @@ static int fail(int err)
 static int fake_open(const char *path, int flags)
 {
 	(void)flags;
-	if (strcmp(path, VTR_DEVICE_PATH))
-		return fail(ENOENT);
 	if (fake.open_errno)
 		return fail(fake.open_errno);
+	if (strcmp(path, VTR_DEVICE_PATH))
+		return fail(ENOENT);
 	fake.opened++;
 	return FAKE_FD;
 }

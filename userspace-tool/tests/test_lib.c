@@ -9,7 +9,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "cli.h"
 #include "fake.h"
 #include "tap.h"
 
@@ -40,6 +43,25 @@ static void test_open(void)
 	is_num(nr, 2, "all of them");
 	vtr_close(dev);
 	is_num(fake.opened - fake.closed, 0, "and closes");
+	fake_remove();
+}
+
+/* Whom to ask depends on the node's group, so a file stands in for it. */
+static void test_permission(void)
+{
+	const char *path = temp_file("node", "x", 1);
+	struct vtr_dev *dev;
+
+	fake_install();
+	fake.open_errno = EACCES;
+	chmod(path, 0600);
+	is_num(vtr_open(path, &dev), -EACCES, "a node for its owner only");
+	has(vtr_last_error(), "only root may use it (mode 600)", "says so");
+	chmod(path, 0660);
+	if (!chown(path, 0, 1)) {
+		vtr_open(path, &dev);
+		has(vtr_last_error(), "join the group", "a node with a group");
+	}
 	fake_remove();
 }
 
@@ -229,6 +251,7 @@ static void test_trace_refused(void)
 int main(void)
 {
 	test_open();
+	test_permission();
 	test_vm();
 	test_vcpu();
 	test_state();
