@@ -40,7 +40,7 @@ REPORTS = """\
 [    1.000000] rcu: INFO: rcu_preempt self-detected stall on CPU
 [    1.000000] watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [x:1]
 [    1.000000] INFO: task insmod:80 blocked for more than 120 seconds.
-[    1.000000] kmemleak: 1 new suspicious memory leaks (see /sys/kernel/debug/kmemleak)
+[    1.000000] kmemleak: 1 new suspected memory leaks (see /sys/kernel/debug/kmemleak)
 [    1.000000] Kernel panic - not syncing: sysrq triggered crash
 [    1.000000] UBSAN: array-index-out-of-bounds in x.c:1:2
 [    1.000000] unchecked MSR access error: RDMSR from 0x1 at rIP: 0xffffffff81000000

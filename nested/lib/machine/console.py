@@ -20,7 +20,7 @@ REPORT = re.compile(r"""
     | ^INFO:\ task\ .*\ blocked\ for\ more\ than
     | ^INFO:\ (?:trying\ to\ register\ non-static\ key|possible\ )
     | ^INFO:\ (?:lockdep\ is\ turned\ off|suspicious)
-    | \bkmemleak:\ \d+\ new\ suspicious\ memory\ leak
+    | \bkmemleak:\ \d+\ new\ suspected\ memory\ leak
     | ^UBSAN:\ | ^BUG\ \S+\ \( | ^kasan:.*(?:bug|report) | ^list_(?:add|del)\ corruption
     | ^unchecked\ MSR\ access\ error | ^irq\ \d+:\ nobody\ cared
     | ^Memory\ manager\ not\ clean | ^(?:Uncorrected|Fatal)\ .*machine\ check
