@@ -46,6 +46,10 @@ REPORTS = """\
 [    1.000000] unchecked MSR access error: RDMSR from 0x1 at rIP: 0xffffffff81000000
 [    1.000000] BUG kmalloc-64 (Tainted: G    B): Poison overwritten
 [    1.000000] INFO: trying to register non-static key.
+[    1.000000] [ BUG: Invalid wait context ]
+[    1.000000] BUG: using smp_processor_id() in preemptible [00000000] code: insmod/80
+[    1.000000] WARNING: lock held when returning to user space!
+[    1.000000] irq 4: nobody cared (try booting with the "irqpoll" option)
 [    1.000000] list_add corruption. next->prev should be prev
 <4>[    1.000000] WARNING: CPU: 1 PID: 1 at x.c:1 f+0x1/0x2
 """.splitlines()
