@@ -84,6 +84,10 @@ static void test_values(void)
 	is_num(c->status, 2, "rubbish behind the suffix");
 	c = cli("run", "--cpus", "0", guest, NULL);
 	has(c->err, "--cpus: 0 is out of range: 1 to 64", "no vCPU");
+	c = cli("run", "--cpus", "65", guest, NULL);
+	is_num(c->status, 2, "more vCPUs than any VM has");
+	c = cli("run", "--memory", "65G", guest, NULL);
+	has(c->err, "out of range: 64K to 65536M", "more memory than allowed");
 	c = cli("run", "--cpus", "-1", guest, NULL);
 	has(c->err, "'-1' is not a number", "a negative number");
 	c = cli("run", "--timeout", "soon", guest, NULL);
