@@ -162,7 +162,7 @@ counts_on() {
 	tries=0
 	while [ "$(count "$1" "$2")" = "$before" ]; do
 		tries=$((tries + 1))
-		[ "$tries" -lt 100 ] || return 1
+		[ "$tries" -lt 500 ] || return 1
 		usleep 20000
 	done
 }
