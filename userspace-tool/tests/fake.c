@@ -377,7 +377,7 @@ static int spin(struct fake_cpu *cpu, bool deaf)
 /* The module queues a debug exception behind each instruction under TF. */
 static void queue_trap(struct fake_cpu *cpu, const struct fake_step *step)
 {
-	if (!(cpu->regs.rflags & TF) || !step->insn_bytes)
+	if (!(cpu->regs.rflags & TF) || (!step->insn_bytes && !step->self_jump))
 		return;
 	cpu->debug_regs.dr6 |= 0x4000;
 	cpu->events.in_flight = (struct vtr_event){

@@ -36,6 +36,7 @@ struct fake_step {
 	uint32_t hw_reason;
 	uint64_t qualification;
 	uint32_t insn_bytes;	/* RIP goes on by this */
+	bool self_jump;		/* done, and RIP is where it was */
 	uint64_t rax;		/* new RAX if not 0 */
 	int err;
 	uint16_t port;

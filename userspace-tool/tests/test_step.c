@@ -171,6 +171,13 @@ static void test_step_insn_events(void)
 
 	fresh();
 	fake.no_insn_step = true;
+	fake_add(0, (struct fake_step){ .what = FAKE_INSN, .self_jump = true });
+	fake_cpuid(0);
+	c = cli("step", "-i", "-n", "1", "--flat", "0x1000", guest, NULL);
+	has(c->out, "step 1\n", "a jump to itself");
+	has_not(c->out, "CPUID", "is one step");
+	fresh();
+	fake.no_insn_step = true;
 	fake_add(0, (struct fake_step){ .what = FAKE_INSN, .insn_bytes = 1 });
 	fake_add(0, (struct fake_step){ .what = FAKE_DEAF });
 	c = cli("step", "-i", "-t", "0.2", "--flat", "0x1000", guest, NULL);
