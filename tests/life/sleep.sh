@@ -6,6 +6,7 @@
 # CONFIG_PM_DEBUG; the suite life-sleep-lean starts it.  pm_test=core goes
 # through all of suspend but the firmware's part: threads are frozen, CPU 1 goes
 # offline, the system core operations run on CPU 0, and all of it back.
+# The last suspend is a real S3; the emulated machine wakes by itself at once.
 # Read tap.sh first.
 set -u
 . "$(dirname "$0")/tap.sh"
@@ -30,7 +31,7 @@ guest_runs() {
 	[ "$(echo "$1" | "$here/guest" step /tmp/other | tail -n 1)" -gt 0 ]
 }
 
-plan 15
+plan 20
 
 [ -e /sys/power/pm_test ] || bail "this kernel has no CONFIG_PM_DEBUG: use lean"
 grep -q '\[deep\]' /sys/power/mem_sleep || bail "no S3: $(cat /sys/power/mem_sleep)"
@@ -54,8 +55,16 @@ ok "a guest counts on CPU 1" counts_on "$counter" 0
 ok "suspend and resume while it runs" go_through_core_test
 ok "it counts on" counts_on "$counter" 0
 is "root mode is on everywhere" "$(all_cores)" "vmxe=1 root=1"
+
+# The real thing: the processors are reset, and the firmware jumps into Linux.
+dmesg -c >/dev/null
+ok "suspend to RAM and back through the firmware while it runs" suspend
+ok "the firmware woke it" sh -c 'dmesg | grep -q "Waking up from system sleep state S3"'
+ok "it counts on after S3" counts_on "$counter" 0
+is "root mode is on everywhere after S3" "$(all_cores)" "vmxe=1 root=1"
+ok "a new guest runs after S3" guest_runs 0
 stop "$pid"
-is "both suspends count as successes" "$(suspends)" 2
+is "all suspends count as successes" "$(suspends)" 3
 
 ok "the module unloads" unload
 is "and no core is in root mode" "$(all_cores)" "vmxe=0 root=0"
