@@ -23,7 +23,7 @@ in_machine() { # FIRST LAST OPTIONS...
 	local commands="$1; . $life/tap.sh; load || exit 9
 		start /tmp/log spin /tmp/count 0 1; $2; sleep 60"
 	shift 2
-	machine --cpus 2 --timeout 400 "$@" -- sh -c "$commands" $life/x
+	machine --cpus 2 --timeout 900 "$@" -- sh -c "$commands" $life/x
 }
 
 # The second kernel has both processors, and Vitrine's guests are gone.

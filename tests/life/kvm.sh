@@ -5,8 +5,8 @@
 # Runs inside of the nested machine with --module kvm-intel; the suites
 # life-kvm-* start it.  Both want root mode and the same hotplug state of the
 # kernel, and each refuses to load with EBUSY while the other one is there.
-# On 6.1 kvm_intel takes the emergency callback before it is refused, finds it
-# taken and prints a WARN of its own, once when it comes and once when it goes:
+# kvm_intel asks for the emergency callback before it is refused, finds it taken
+# and prints a WARN of its own, once when it comes and once when it goes:
 # the suite names them with --expect-log cpu_emergency_.*register_virt_callback.
 # Subtle: rmmod leaves kvm.ko loaded, which takes an emulator long to load; the
 # module that matters is kvm_intel.  Read tap.sh first.
