@@ -73,9 +73,11 @@ test-programs: tool
 	@install -D -m 755 tests/demo.sh $(root)/bin/demo
 
 demo: tree
+	@nested/ensure-packages bochs
 	@nested/run --kernel $(KERNEL) --cpus $(CPUS) -- demo
 
 shell: tree
+	@nested/ensure-packages bochs
 	@nested/run --kernel $(KERNEL) --cpus $(CPUS) --shell
 
 test:
