@@ -8,7 +8,7 @@
 # The suites cold-* start it on the host; each kernel has one, so that the way
 # a newcomer takes is tested as it is.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 [ $# = 1 ] || { echo "usage: tests/cold.bash 6.1|6.12|lean|debug" >&2; exit 2; }
 
 out=$(mktemp)
