@@ -141,7 +141,6 @@ struct vtr_backend_info {
  * @vcpu_load: make this core the vCPU's.  Context: preemption off, thread of the
  *	vCPU or holder of its mutex.  Ends with @vcpu_put.
  * @vcpu_put: give the host its per-thread state back.  Context: preemption off.
- * @vcpu_clear: write back whatever a core caches of the vCPU.  Context: process.
  * @vcpu_run: enter the guest once and describe the exit.  Context: interrupts
  *	off, loaded.  Returns with interrupts off.
  *
@@ -194,7 +193,6 @@ struct vtr_backend {
 	void (*vcpu_destroy)(struct vtr_vcpu *vcpu);
 	void (*vcpu_load)(struct vtr_vcpu *vcpu, int cpu);
 	void (*vcpu_put)(struct vtr_vcpu *vcpu);
-	void (*vcpu_clear)(struct vtr_vcpu *vcpu);
 	void (*vcpu_run)(struct vtr_vcpu *vcpu, struct vtr_exit *exit);
 
 	void (*get_regs)(struct vtr_vcpu *vcpu, struct vtr_regs *regs);

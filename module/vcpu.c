@@ -41,13 +41,11 @@ static void load_on_this_cpu(struct vtr_vcpu *vcpu)
 		vcpu->stats.migrations++;
 	vtr_backend->vcpu_load(vcpu, cpu);
 	WRITE_ONCE(vcpu->cpu, cpu);
-	vcpu->loaded = true;
 }
 
 static void put_from_this_cpu(struct vtr_vcpu *vcpu)
 {
 	vtr_backend->vcpu_put(vcpu);
-	vcpu->loaded = false;
 }
 
 static void sched_in(struct preempt_notifier *notifier, int cpu)

@@ -156,8 +156,6 @@ enum vtr_pending { VTR_PENDING_NONE, VTR_PENDING_IN, VTR_PENDING_HYPERCALL };
  * @activity: enum vtr_activity
  * @pending, @pending_bytes, @pending_port, @pending_insn_bytes: unfinished work of the user side
  * @debug: VTR_DEBUG_*
- * @loaded: the core that runs this thread has it loaded
- * @window_on: leave the guest as soon as it can take an interrupt
  * @exit: the last exit
  * @cache: pages for second-level tables
  * @fpu: guest FPU registers
@@ -198,8 +196,6 @@ struct vtr_vcpu {
 	u16 pending_port;
 	u8 pending_insn_bytes;
 	u32 debug;
-	bool loaded;
-	bool window_on;
 	struct vtr_exit exit;
 	struct vtr_slat_cache cache;
 	struct vtr_guest_fpu fpu;

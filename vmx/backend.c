@@ -71,11 +71,6 @@ static void vcpu_destroy(struct vtr_vcpu *vcpu)
 	kfree_rcu(v, base.rcu);
 }
 
-static void vcpu_clear(struct vtr_vcpu *vcpu)
-{
-	vmx_vmcs_clear(&to_vmx(vcpu)->vmcs);
-}
-
 struct vtr_backend vtr_vmx_backend = {
 	.id		= VTR_BACKEND_VMX,
 	.name		= "vmx",
@@ -90,7 +85,6 @@ struct vtr_backend vtr_vmx_backend = {
 	.vcpu_destroy	= vcpu_destroy,
 	.vcpu_load	= vmx_vcpu_load,
 	.vcpu_put	= vmx_vcpu_put,
-	.vcpu_clear	= vcpu_clear,
 	.vcpu_run	= vmx_vcpu_run,
 	.get_regs	= vmx_get_regs,
 	.set_regs	= vmx_set_regs,

@@ -297,7 +297,7 @@ static const struct feature_row feature_rows[] = {
 	{ VMX_WORD_PIN, VMX_PIN_PREEMPTION_TIMER, false, false,
 	  "guest timers use the host's timers" },
 	{ VMX_WORD_PROC, VMX_PROC_MONITOR_TRAP_FLAG, false, true,
-	  "no stepping by instruction" },
+	  "the tool steps by RFLAGS.TF, which the guest can see" },
 	{ VMX_WORD_PROC2, VMX_PROC2_ENABLE_RDTSCP, false, true,
 	  "guests see no RDTSCP" },
 	{ VMX_WORD_PROC, VMX_PROC_USE_TPR_SHADOW, false, false,

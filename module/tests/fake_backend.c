@@ -110,10 +110,6 @@ static void vcpu_put(struct vtr_vcpu *vcpu)
 	to_fake(vcpu)->puts++;
 }
 
-static void vcpu_clear(struct vtr_vcpu *vcpu)
-{
-}
-
 static void deliver(struct fake_vcpu *v, const struct fake_step *step)
 {
 	if (!v->injected.kind)
@@ -367,7 +363,6 @@ struct vtr_backend fake_backend = {
 	.vcpu_destroy	 = vcpu_destroy,
 	.vcpu_load	 = vcpu_load,
 	.vcpu_put	 = vcpu_put,
-	.vcpu_clear	 = vcpu_clear,
 	.vcpu_run	 = vcpu_run,
 	.get_regs	 = get_regs,
 	.set_regs	 = set_regs,
