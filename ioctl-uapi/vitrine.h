@@ -700,7 +700,7 @@ struct vtr_read_fields {
  * @flags: zero
  * @exits: all exits
  * @to_user: exits that went up to the user side
- * @injections: events injected
+ * @injections: events that the guest has taken through an entry
  * @migrations: times the vCPU came to another core
  * @guest_ticks: TSC ticks between entry and exit
  * @count: exits by the processor's basic exit reason

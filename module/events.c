@@ -187,7 +187,6 @@ void vtr_deliver_events(struct vtr_vcpu *vcpu)
 	vcpu->activity = VTR_ACTIVE;
 	vtr_backend->inject(vcpu, &vcpu->queued);
 	vcpu->queued = (struct vtr_event) {};
-	vcpu->stats.injections++;
 	trace_vtr_inject(vcpu->vm->id, vcpu->id, vcpu->delivering.kind,
 			 vcpu->delivering.vector, vcpu->delivering.error);
 	vtr_record(vcpu, VTR_TRACE_INJECT, vcpu->delivering.vector);
@@ -203,5 +202,11 @@ void vtr_cancel_delivery(struct vtr_vcpu *vcpu)
 	vtr_backend->inject(vcpu, &none);
 	vcpu->queued = vcpu->delivering;
 	vcpu->delivering = none;
-	vcpu->stats.injections--;
+}
+
+/* Has the exit come before the guest was at its handler, so that the event waits again? */
+bool vtr_delivery_interrupted(struct vtr_vcpu *vcpu)
+{
+	return vcpu->exit.in_delivery && vcpu->queued.kind == vcpu->delivering.kind &&
+	       vcpu->queued.vector == vcpu->delivering.vector;
 }

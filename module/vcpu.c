@@ -243,6 +243,8 @@ static void account(struct vtr_vcpu *vcpu, u64 entered)
 {
 	u32 reason = min_t(u32, vcpu->exit.hw_reason & 0xffff, VTR_STATS_REASONS - 1);
 
+	if (vcpu->delivering.kind && !vtr_delivery_interrupted(vcpu))
+		vcpu->stats.injections++;
 	vcpu->stats.exits++;
 	vcpu->stats.count[reason]++;
 	vcpu->stats.guest_ticks += vcpu->exit_tsc - entered;

@@ -86,6 +86,8 @@ static struct vtr_vm *alloc_vm(const struct vtr_create_vm *args)
 	vm->id = id;
 	vm->flags = args->flags;
 	vm->pid = task_tgid_nr(current);
+	/* The guest's clock starts at 0, the same for all its processors. */
+	vm->tsc_offset = 0 - get_cycles();
 	kref_init(&vm->ref);
 	mutex_init(&vm->lock);
 	spin_lock_init(&vm->dead_lock);

@@ -76,6 +76,7 @@ struct vtr_mem {
  * @flags: VTR_VM_TRACE
  * @name: set at creation
  * @pid: creator, for showing
+ * @tsc_offset: what a new vCPU adds to the host's time stamp counter
  * @mm: the creator's address space; nobody else may run or change the VM
  * @mem: guest memory
  * @lock: guards the vCPU table
@@ -93,6 +94,7 @@ struct vtr_vm {
 	u32 flags;
 	char name[VTR_NAME_BYTES];
 	pid_t pid;
+	u64 tsc_offset;
 	struct mm_struct *mm;
 	struct vtr_mem mem;
 
@@ -270,6 +272,7 @@ void vtr_queue_ud(struct vtr_vcpu *vcpu);
 int vtr_inject(struct vtr_vcpu *vcpu, const struct vtr_event *event);
 void vtr_deliver_events(struct vtr_vcpu *vcpu);
 void vtr_cancel_delivery(struct vtr_vcpu *vcpu);
+bool vtr_delivery_interrupted(struct vtr_vcpu *vcpu);
 int vtr_event_check(const struct vtr_event *event);
 
 /* cpuid.c, msr.c, cr.c, hypercall.c */

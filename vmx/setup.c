@@ -61,8 +61,7 @@ static void write_controls(struct vtr_vmx_vcpu *v)
 	vmcs_write64(VMCS_EPT_POINTER, ept_pointer(v->base.vm->mem.root));
 	/* SDM 3C "VMCS Link Pointer": all ones, there is no shadow VMCS. */
 	vmcs_write64(VMCS_VMCS_LINK_POINTER, ~0ULL);
-	/* The guest's clock starts at 0. */
-	vmcs_write64(VMCS_TSC_OFFSET, 0 - rdtsc());
+	vmcs_write64(VMCS_TSC_OFFSET, v->base.vm->tsc_offset);
 }
 
 /*

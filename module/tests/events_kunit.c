@@ -229,6 +229,7 @@ static void an_undelivered_event_is_delivered_later(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, RUN(m, script), 0);
 	KUNIT_EXPECT_EQ(test, m->vcpu->nr_delivered, 1u);
 	KUNIT_EXPECT_EQ(test, m->vcpu->delivered[0].vector, 0x31);
+	KUNIT_EXPECT_EQ(test, m->vcpu->base.stats.injections, 1ULL);
 }
 
 static void ask_to_leave(struct fake_vcpu *v)

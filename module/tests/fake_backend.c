@@ -137,6 +137,8 @@ static void vcpu_run(struct vtr_vcpu *vcpu, struct vtr_exit *exit)
 	*exit = step ? step->exit : (struct vtr_exit) {
 		.kind = VTR_HW_HLT, .hw_reason = FAKE_HLT_REASON, .insn_bytes = 1,
 	};
+	if (step && step->undelivered)
+		exit->in_delivery = true;
 	exit->rip = v->regs.rip;
 }
 

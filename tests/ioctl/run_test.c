@@ -253,7 +253,7 @@ static void stop_from_handler(int nr)
 static void signal_soon(void (*handler)(int))
 {
 	struct sigaction action = { .sa_handler = handler };
-	struct itimerval soon = { .it_value.tv_usec = 20000 };
+	struct itimerval soon = { .it_value.tv_usec = 20000 * tap_patience() };
 
 	MUST(sigaction(SIGALRM, &action, NULL));
 	MUST(setitimer(ITIMER_REAL, &soon, NULL));
@@ -357,7 +357,8 @@ static void signals_in_a_storm(void)
 {
 	struct vcpu *vcpu = start_guest(&guest_forever, 16, 0);
 	struct sigaction action = { .sa_handler = count_signal };
-	struct itimerval often = { .it_value.tv_usec = 1000, .it_interval.tv_usec = 1000 };
+	const int tick = 1000 * tap_patience();
+	struct itimerval often = { .it_value.tv_usec = tick, .it_interval.tv_usec = tick };
 	volatile uint32_t *counter = (void *)(vcpu->vm->mem + 0x9000);
 
 	MUST(sigaction(SIGALRM, &action, NULL));

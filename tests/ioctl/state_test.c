@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "runner.h"
 #include "vm.h"
 
 GUEST(halts, 16, "hlt");
@@ -271,6 +272,40 @@ static void tsc_offset_is_seen_by_the_guest(void)
 	bad = tsc;
 	bad.khz++;
 	CHECK_ERRNO(put_record(vcpu, VTR_STATE_TSC, &bad, sizeof(bad)), EINVAL);
+}
+
+static uint64_t tsc_offset(struct vcpu *vcpu)
+{
+	struct vtr_tsc tsc;
+
+	get_record(vcpu, VTR_STATE_TSC, &tsc, sizeof(tsc));
+	return tsc.offset;
+}
+
+static void all_processors_of_a_vm_have_one_clock(void)
+{
+	struct vm *vm = new_vm(1 << 20, 0);
+	struct vcpu *first = new_vcpu(vm, 0), *second;
+
+	short_nap();
+	second = new_vcpu(vm, 1);
+	CHECK_NUM(tsc_offset(second), tsc_offset(first));
+	/* It began when the VM was made. */
+	CHECK(read_tsc() + tsc_offset(first) < 1ull << 40);
+}
+
+static void a_refused_list_does_not_shift_the_clock(void)
+{
+	struct vcpu *vcpu = start_guest(&guest_halts, 64, 0);
+	const struct vtr_msr list[2] = {
+		{ .index = 0x10, .value = 5 }, { .index = 0x12345, .value = 1 },
+	};
+	uint64_t offset = tsc_offset(vcpu);
+
+	CHECK_ERRNO(put_record(vcpu, VTR_STATE_MSRS, list, sizeof(list)), EINVAL);
+	CHECK_NUM(tsc_offset(vcpu), offset);
+	MUST(put_record(vcpu, VTR_STATE_MSRS, list, sizeof(list[0])));
+	CHECK(tsc_offset(vcpu) != offset);
 }
 
 /* ---- the FPU image -------------------------------------------------------------------- */
@@ -566,6 +601,8 @@ static const struct tap_case cases[] = {
 	CASE(debug_registers_come_back),
 	CASE(io_state_comes_back),
 	CASE(tsc_offset_is_seen_by_the_guest),
+	CASE(all_processors_of_a_vm_have_one_clock),
+	CASE(a_refused_list_does_not_shift_the_clock),
 	CASE(fpu_image_reaches_the_guest_and_comes_back),
 	CASE(fpu_images_that_would_fault_are_refused),
 	CASE(a_refused_call_changes_nothing),

@@ -153,9 +153,17 @@ static void spell(char *words, size_t room, const char *name)
 			*words = ' ';
 }
 
+unsigned int tap_patience(void)
+{
+	const char *times = getenv("TAP_PATIENCE");
+	int n = times ? atoi(times) : 1;
+
+	return n > 0 ? n : 1;
+}
+
 static bool run_case(const struct tap_case *test, unsigned int nr)
 {
-	unsigned int seconds = test->seconds ? test->seconds : TAP_SECONDS;
+	unsigned int seconds = (test->seconds ? test->seconds : TAP_SECONDS) * tap_patience();
 	char name[128], reason[256] = "";
 	bool in_time, passed;
 	pid_t child;

@@ -28,6 +28,13 @@ struct tap_case {
 
 #define TAP_SECONDS	60
 
+/*
+ * How many times slower than usual the kernel is: the variable TAP_PATIENCE,
+ * or 1.  Time limits are multiplied by it, and so are times in a test within
+ * which a guest has to get somewhere.
+ */
+unsigned int tap_patience(void);
+
 #define CASE(fn)		{ #fn, fn, 0 }
 #define CASE_TIME(fn, s)	{ #fn, fn, s }
 
