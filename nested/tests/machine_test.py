@@ -197,7 +197,7 @@ def test_archive_has_parents() -> None:
 
 def test_payload_has_a_limit() -> None:
     try:
-        payload.in_memory(bytes(payload.PAYLOAD_SIZE))
+        payload.in_memory(bytes(32 << 20), image.Layout(256 << 20))
     except UsageError:
         return
     raise AssertionError("accepted a payload that does not fit")
@@ -234,7 +234,7 @@ def test_memory_has_one_owner() -> None:
     areas = sorted(image.memory_map(layout))
     for (start, size, _), (following, _, _) in zip(areas, areas[1:]):
         assert start + size <= following, f"{start:#x} overlaps {following:#x}"
-    assert (layout.payload, image.PAYLOAD_SIZE, 2) in areas, "the payload is not reserved"
+    assert (layout.payload, layout.payload_size, 2) in areas, "the payload is not reserved"
     assert layout.initrd(3_000_000) + 3_000_000 <= layout.payload
 
 

@@ -22,7 +22,7 @@ PADS = 64
 PAD_MARK = 0x50414400
 ROM_ADDRESS = 0xd0000
 BUSYBOX = "/bin/busybox"
-PAYLOAD_SIZE = 32 * MB
+PAYLOAD_SHARE = 8       # 1/8 of the memory: what the run brings along
 ACPI_SIZE = 64 << 10    # the BIOS keeps its tables at the top of memory
 KERNEL_ROOM = 64 * MB   # what a kernel wants behind its image to get going
 
@@ -38,8 +38,12 @@ class Layout:
         return self.memory - 16 * MB
 
     @property
+    def payload_size(self) -> int:
+        return self.memory // PAYLOAD_SHARE // MB * MB
+
+    @property
     def payload(self) -> int:
-        return self.pads - PAYLOAD_SIZE
+        return self.pads - self.payload_size
 
     def initrd(self, size: int) -> int:
         return (self.payload - size) // BLOCK * BLOCK
@@ -112,9 +116,9 @@ def rom_code() -> bytes:
 def memory_map(layout: Layout) -> list[tuple[int, int, int]]:
     """(address, size, kind) as Linux gets it; 1 RAM, 2 reserved, 3 ACPI."""
     top = layout.memory - ACPI_SIZE
-    behind = layout.payload + PAYLOAD_SIZE
+    behind = layout.payload + layout.payload_size
     return [(0, 0x9f000, 1), (0x9f000, 0x1000, 2), (0xe8000, 0x18000, 2),
-            (MB, layout.payload - MB, 1), (layout.payload, PAYLOAD_SIZE, 2),
+            (MB, layout.payload - MB, 1), (layout.payload, layout.payload_size, 2),
             (behind, top - behind, 1), (top, ACPI_SIZE, 3), (0xfffc0000, 0x40000, 2)]
 
 
@@ -124,7 +128,7 @@ def boot_rom(kernel: Kernel, layout: Layout, initrd_size: int, command_line: str
     line_at = ROM_ADDRESS + len(rom)
     initrd_at = layout.initrd(initrd_size)
     ranges = [kernel.load, kernel.end, initrd_at, initrd_at + initrd_size,
-              layout.payload, layout.payload + PAYLOAD_SIZE, 0, 0]
+              layout.payload, layout.payload + layout.payload_size, 0, 0]
     areas = memory_map(layout)
     struct.pack_into("<3I", rom, 0x10, kernel.entry, layout.pads, PAD_MARK + PADS - 1)
     struct.pack_into("<8I", rom, 0x20, *ranges)

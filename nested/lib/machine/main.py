@@ -148,7 +148,7 @@ def start_machine(opts: argparse.Namespace, engine: str, archive: bytes, boot: i
         return qemu.start(work, shape, boot, archive, line, accelerated=engine == "kvm")
     begin = bochs.cold if opts.cold else saved.restore
     commands = watch.commands() if opts.watch else bochs.GO_ON
-    return begin(work, shape, boot, payload.in_memory(archive), line, commands=commands)
+    return begin(work, shape, boot, payload.in_memory(archive, boot.layout), line, commands=commands)
 
 
 def job_of(opts: argparse.Namespace) -> payload.Job:
@@ -177,7 +177,7 @@ def boot_of(opts: argparse.Namespace, engine: str, kernel: kernels.Kernel,
     layout = image.check_memory(kernel, opts.memory, len(root))
     words = common_options(engine, shape)
     if engine == "bochs":
-        words.append(f"vitrine.payload={layout.payload:#x},{image.PAYLOAD_SIZE:#x}")
+        words.append(f"vitrine.payload={layout.payload:#x},{layout.payload_size:#x}")
         if not opts.cold:
             words.append("vitrine.save")
     if opts.crash:
@@ -198,6 +198,8 @@ def unpack_out(archive: io.BufferedRandom, target: pathlib.Path) -> None:
     try:
         with tarfile.open(fileobj=archive) as tar:
             for member in tar:
+                if member.name == ".":      # the directory itself
+                    continue
                 unpack_member(tar, member, target)
     except tarfile.TarError as error:
         note(f"--out {target}: the machine sent no whole archive ({error})")

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from . import cpio
 from .errors import Failure, UsageError
-from .image import MB, PAYLOAD_SIZE
+from .image import MB, Layout
 from .kernels import Kernel
 
 MAGIC = b"VTRPAY01"
@@ -73,11 +73,12 @@ def archive(job: Job, kernel: Kernel) -> bytes:
     return files.bytes()
 
 
-def in_memory(data: bytes) -> bytes:
+def in_memory(data: bytes, layout: Layout) -> bytes:
     """The form for guest memory: header page, archive."""
-    if len(data) > PAYLOAD_SIZE - HEADER_SIZE:
+    if len(data) > layout.payload_size - HEADER_SIZE:
         raise UsageError(f"the files for the machine take {len(data) / MB:.1f} MB, "
-                         f"but {PAYLOAD_SIZE // MB} MB is the limit: strip or leave out some")
+                         f"but {layout.payload_size // MB} MB is the limit: leave out some, or take "
+                         "more memory (an eighth of it is the limit)")
     return (MAGIC + len(data).to_bytes(8, "little")).ljust(HEADER_SIZE, b"\0") + data
 
 

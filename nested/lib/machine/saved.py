@@ -62,7 +62,7 @@ def make(place: pathlib.Path, shape: Shape, boot: Boot, work: pathlib.Path) -> N
     booting = work / "booting"
     booting.mkdir()
     with terminal.Line() as line:
-        machine = bochs.cold(booting, shape, boot, payload.in_memory(b""), line,
+        machine = bochs.cold(booting, shape, boot, payload.in_memory(b"", boot.layout), line,
                              commands="c\nsave saved\nq\n")
         session = Session(machine, timeout=SAVE_SECONDS)
         outcome = session.run()
