@@ -81,6 +81,7 @@ shell: tree
 	@nested/run --kernel $(KERNEL) --cpus $(CPUS) --shell
 
 test:
+	@nested/ensure-packages build bochs tool test
 	@tests/run
 
 kunit:
