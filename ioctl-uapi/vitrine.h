@@ -269,7 +269,13 @@ enum vtr_hw_kind {
 	VTR_HW_INSN	= 15,	/* another instruction, answered in the back end */
 	VTR_HW_FAIL	= 16,	/* the entry failed */
 	VTR_HW_OTHER	= 17,	/* not handled: stops the VM */
-	VTR_HW_NR	= 18,
+	VTR_HW_TASK_SWITCH = 18,
+	VTR_HW_BAD_SLAT	= 19,	/* second-level entry that no processor takes */
+	VTR_HW_CACHE	= 20,	/* INVD, WBINVD */
+	VTR_HW_SPIN	= 21,	/* PAUSE in a loop */
+	VTR_HW_PMC	= 22,	/* RDPMC */
+	VTR_HW_NOTICE	= 23,	/* nothing is to be done about it */
+	VTR_HW_NR	= 24,
 };
 
 /**

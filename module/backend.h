@@ -24,6 +24,9 @@ struct vtr_vcpu;
 /* How a guest touched a control register (struct vtr_exit.cr). */
 enum vtr_cr_op { VTR_CR_WRITE, VTR_CR_READ, VTR_CR_CLTS, VTR_CR_LMSW };
 
+/* What wants a task switch, in the manual's order (struct vtr_exit.task). */
+enum vtr_task_source { VTR_TASK_CALL, VTR_TASK_IRET, VTR_TASK_JMP, VTR_TASK_GATE };
+
 /**
  * struct vtr_exit - one exit in neutral terms, filled by the back end
  * @kind: enum vtr_hw_kind
@@ -39,6 +42,7 @@ enum vtr_cr_op { VTR_CR_WRITE, VTR_CR_READ, VTR_CR_CLTS, VTR_CR_LMSW };
  * @cr: access to a control register
  * @dr: access to a debug register
  * @exception: an exception that is intercepted
+ * @task: hardware task switch
  * @fail: the entry failed: VM-instruction error or exit reason
  */
 struct vtr_exit {
@@ -83,6 +87,10 @@ struct vtr_exit {
 			bool has_error;
 			u32 error;
 		} exception;
+		struct {
+			u16 selector;
+			u8 source;	/* enum vtr_task_source */
+		} task;
 		struct {
 			u32 insn_error;
 			u32 reason;

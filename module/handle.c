@@ -209,6 +209,12 @@ static int handle_host_event(struct vtr_vcpu *vcpu)
 	return 1;
 }
 
+/* A notice for the hypervisor; the guest has not done anything. */
+static int handle_notice(struct vtr_vcpu *vcpu)
+{
+	return 1;
+}
+
 static int handle_triple(struct vtr_vcpu *vcpu)
 {
 	vcpu->activity = VTR_SHUTDOWN;
@@ -376,6 +382,12 @@ static int (* const handlers[VTR_HW_NR])(struct vtr_vcpu *) = {
 	[VTR_HW_INSN]	   = handle_insn,
 	[VTR_HW_FAIL]	   = handle_fail,
 	[VTR_HW_OTHER]	   = handle_other,
+	[VTR_HW_TASK_SWITCH] = vtr_handle_task_switch,
+	[VTR_HW_BAD_SLAT]  = vtr_handle_bad_slat,
+	[VTR_HW_CACHE]	   = vtr_handle_cache,
+	[VTR_HW_SPIN]	   = vtr_handle_spin,
+	[VTR_HW_PMC]	   = vtr_handle_pmc,
+	[VTR_HW_NOTICE]	   = handle_notice,
 };
 
 /**
@@ -399,7 +411,7 @@ int vtr_handle_exit(struct vtr_vcpu *vcpu)
 	/* A single step is over when the module has done the instruction itself. */
 	if (ret == 1 && (vcpu->debug & VTR_DEBUG_STEP_INSN) && kind != VTR_HW_STEP &&
 	    kind != VTR_HW_SLAT && kind != VTR_HW_HOST_IRQ && kind != VTR_HW_HOST_NMI &&
-	    kind != VTR_HW_WINDOW && !vtr_vm_dead(vcpu->vm))
+	    kind != VTR_HW_WINDOW && kind != VTR_HW_NOTICE && !vtr_vm_dead(vcpu->vm))
 		return handle_step(vcpu);
 	return ret;
 }

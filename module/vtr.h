@@ -265,6 +265,13 @@ void vtr_complete_pending(struct vtr_vcpu *vcpu);
 void vtr_write_gpr(struct vtr_vcpu *vcpu, unsigned int nr, u64 value);
 u64 vtr_read_gpr(struct vtr_vcpu *vcpu, unsigned int nr);
 
+/* rare.c: the same for exits that are rare */
+int vtr_handle_task_switch(struct vtr_vcpu *vcpu);
+int vtr_handle_bad_slat(struct vtr_vcpu *vcpu);
+int vtr_handle_cache(struct vtr_vcpu *vcpu);
+int vtr_handle_spin(struct vtr_vcpu *vcpu);
+int vtr_handle_pmc(struct vtr_vcpu *vcpu);
+
 /* events.c */
 void vtr_queue_exception(struct vtr_vcpu *vcpu, u8 vector, bool has_error, u32 error);
 void vtr_queue_gp(struct vtr_vcpu *vcpu);

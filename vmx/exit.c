@@ -81,6 +81,13 @@ static void decode_slat(struct vtr_exit *exit)
 	exit->slat.access = q & (VTR_SLAT_READ | VTR_SLAT_WRITE | VTR_SLAT_EXEC);
 }
 
+/* Qualification of a task switch: selector of the TSS in 15:0, source in 31:30. */
+static void decode_task_switch(struct vtr_exit *exit)
+{
+	exit->task.selector = exit->qualification;
+	exit->task.source = (exit->qualification >> 30) & 3;
+}
+
 #define DR7_GD_BIT		BIT_ULL(13)
 #define INTR_INFO_VECTOR	0xff
 #define INTR_INFO_TYPE_SHIFT	8
@@ -157,6 +164,13 @@ static void decode(struct vtr_vmx_vcpu *v, struct vtr_exit *exit)
 		break;
 	case VMX_EXIT_EPT_VIOLATION:
 		decode_slat(exit);
+		break;
+	case VMX_EXIT_EPT_MISCONFIG:
+		/* There is no qualification: the entry itself is wrong. */
+		exit->slat.gpa = vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS);
+		break;
+	case VMX_EXIT_TASK_SWITCH:
+		decode_task_switch(exit);
 		break;
 	}
 }

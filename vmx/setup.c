@@ -26,6 +26,15 @@
 
 void vmx_exit_here(void);	/* enter.S: where each VM exit lands */
 
+/*
+ * A guest that executes PAUSE again and again, never more than the gap apart,
+ * for longer than the window, spins: SDM 3C "Controls for PAUSE-Loop Exiting"
+ * (25.6.13).  Two PAUSEs of one spin loop are some tens of ticks apart; a lock
+ * that is held by a running vCPU is mostly free again within the window.
+ */
+#define PLE_GAP_TICKS		128
+#define PLE_WINDOW_TICKS	4096
+
 /* ---- controls --------------------------------------------------------------------- */
 
 static void write_controls(struct vtr_vmx_vcpu *v)
@@ -62,6 +71,12 @@ static void write_controls(struct vtr_vmx_vcpu *v)
 	/* SDM 3C "VMCS Link Pointer": all ones, there is no shadow VMCS. */
 	vmcs_write64(VMCS_VMCS_LINK_POINTER, ~0ULL);
 	vmcs_write64(VMCS_TSC_OFFSET, v->base.vm->tsc_offset);
+	if (vmx_has_tsc_scaling())
+		vmcs_write64(VMCS_TSC_MULTIPLIER, 1ULL << VMX_TSC_FRACTION_BITS);
+	if (vmx_has_pause_loop_exiting()) {
+		vmcs_write32(VMCS_PLE_GAP, PLE_GAP_TICKS);
+		vmcs_write32(VMCS_PLE_WINDOW, PLE_WINDOW_TICKS);
+	}
 }
 
 /*

@@ -51,6 +51,8 @@ struct vmx_core {
 };
 DECLARE_PER_CPU(struct vmx_core, vmx_core);
 
+#define VMX_TSC_FRACTION_BITS	48	/* of the field TSC_MULTIPLIER */
+
 /* MSRs that VMX does not switch: by hand, once per stay in the guest. */
 enum vmx_switched_msr {
 	VMX_MSR_STAR, VMX_MSR_LSTAR, VMX_MSR_CSTAR, VMX_MSR_SYSCALL_MASK,

@@ -14,10 +14,12 @@
 
 /* The processor's own numbers: SDM 3D "VMX Basic Exit Reasons" (appendix C). */
 enum {
-	EXIT_TRIPLE_FAULT = 2, EXIT_CPUID = 10, EXIT_HLT = 12, EXIT_VMCALL = 18,
-	EXIT_VMPTRST = 22, EXIT_VMRESUME = 24, EXIT_VMXOFF = 26, EXIT_CR = 28, EXIT_DR = 29,
-	EXIT_IO = 30,
-	EXIT_RDMSR = 31, EXIT_WRMSR = 32, EXIT_EPT_VIOLATION = 48,
+	EXIT_TRIPLE_FAULT = 2, EXIT_TASK_SWITCH = 9, EXIT_CPUID = 10, EXIT_HLT = 12,
+	EXIT_INVD = 13, EXIT_RDPMC = 15, EXIT_VMCALL = 18, EXIT_VMCLEAR, EXIT_VMLAUNCH,
+	EXIT_VMPTRLD, EXIT_VMPTRST, EXIT_VMREAD, EXIT_VMRESUME, EXIT_VMWRITE, EXIT_VMXOFF,
+	EXIT_VMXON, EXIT_CR = 28, EXIT_DR = 29, EXIT_IO = 30, EXIT_RDMSR = 31, EXIT_WRMSR = 32,
+	EXIT_MWAIT = 36, EXIT_MONITOR = 39, EXIT_PAUSE = 40, EXIT_EPT_VIOLATION = 48,
+	EXIT_INVEPT = 50, EXIT_INVVPID = 53, EXIT_WBINVD = 54,
 };
 
 #define GUEST_BYTES	(16 * MB)
@@ -58,7 +60,11 @@ static void counts_by_reason_are_right(void)
 	} wanted[] = {
 		{ EXIT_CPUID, 4 }, { EXIT_RDMSR, 6 }, { EXIT_WRMSR, 4 }, { EXIT_IO, 9 },
 		{ EXIT_VMCALL, 5 }, { EXIT_EPT_VIOLATION, 8 }, { EXIT_CR, 8 }, { EXIT_DR, 10 },
-		{ EXIT_VMXOFF, 1 }, { EXIT_VMRESUME, 1 }, { EXIT_VMPTRST, 1 },
+		{ EXIT_INVD, 1 }, { EXIT_RDPMC, 1 }, { EXIT_VMCLEAR, 1 }, { EXIT_VMLAUNCH, 1 },
+		{ EXIT_VMPTRLD, 1 }, { EXIT_VMPTRST, 1 }, { EXIT_VMREAD, 1 },
+		{ EXIT_VMRESUME, 1 }, { EXIT_VMWRITE, 1 }, { EXIT_VMXOFF, 1 }, { EXIT_VMXON, 1 },
+		{ EXIT_INVEPT, 1 }, { EXIT_INVVPID, 1 }, { EXIT_MONITOR, 1 }, { EXIT_MWAIT, 1 },
+		{ EXIT_WBINVD, 1 }, { EXIT_PAUSE, 1 },
 	};
 	struct vcpu *vcpu = guest_from_file("exits", 0);
 	struct served served = {};
@@ -288,6 +294,41 @@ static void string_io_stops_the_vm(void)
 			"OUTS at port 0x3f8: string I/O is not handled yet");
 }
 
+/* Each way to a task switch in 32-bit code; the TSS of selector 28H is available. */
+GUEST(jumps_to_tss, 32, "ljmp $0x28, $0");
+GUEST(calls_tss, 32, "lcall $0x28, $0");
+GUEST(raises_into_task_gate, 32, "ud2");
+GUEST(returns_to_task, 32, "pushf\n orl $0x4000, (%esp)\n popf\n iret");
+
+static void expect_no_task_switch(const struct guest_code *code, const char *sentence)
+{
+	struct vcpu *vcpu = start_guest(code, 32, 0);
+	struct vtr_sregs s = get_sregs(vcpu);
+	uint64_t *gdt = (void *)(vcpu->vm->mem + GDT_AT);
+	uint64_t *idt = (void *)(vcpu->vm->mem + IDT_AT);
+
+	s.gdtr.limit = 0x2f;
+	set_sregs(vcpu, &s);
+	gdt[5] = 0x0000890600000067;	/* available 32-bit TSS at 60000H */
+	idt[6] = 0x0000850000280000;	/* #UD: task gate to it */
+	/* The present TSS lies at 0; its link is what IRET with NT goes back to. */
+	*(uint16_t *)vcpu->vm->mem = 0x28;
+	if (code == &guest_returns_to_task)
+		gdt[5] = 0x00008b0600000067;	/* busy */
+	expect_sentence(vcpu, sentence);
+	CHECK_NUM(get_stats(vcpu).count[EXIT_TASK_SWITCH], 1);
+}
+
+static void task_switches_stop_the_vm(void)
+{
+	expect_no_task_switch(&guest_jumps_to_tss, "task switch to the TSS of selector 0x28 by JMP");
+	expect_no_task_switch(&guest_calls_tss, "task switch to the TSS of selector 0x28 by CALL");
+	expect_no_task_switch(&guest_raises_into_task_gate,
+			      "task switch to the TSS of selector 0x28 by a task gate in the IDT, vector 6");
+	expect_no_task_switch(&guest_returns_to_task,
+			      "task switch to the TSS of selector 0x28 by IRET");
+}
+
 static void writing_read_only_memory_stops_the_vm(void)
 {
 	struct vcpu *vcpu = start_guest(&guest_writes_slot_1, 64, 0);
@@ -314,6 +355,7 @@ static const struct tap_case cases[] = {
 	CASE(fetching_where_there_is_no_memory_stops_the_vm),
 	CASE(string_io_stops_the_vm),
 	CASE(writing_read_only_memory_stops_the_vm),
+	CASE(task_switches_stop_the_vm),
 };
 
 int main(int argc, char **argv)

@@ -151,6 +151,21 @@ static void ept_violations(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, e.slat.gva, 0ULL);
 }
 
+static void task_switches_and_bad_entries(struct kunit *test)
+{
+	struct vtr_exit e = leave(test, VMX_EXIT_TASK_SWITCH, 0xc0000028);
+
+	KUNIT_EXPECT_EQ(test, e.kind, (u32)VTR_HW_TASK_SWITCH);
+	KUNIT_EXPECT_EQ(test, e.task.selector, 0x28);
+	KUNIT_EXPECT_EQ(test, e.task.source, VTR_TASK_GATE);
+	e = leave(test, VMX_EXIT_TASK_SWITCH, 0x40000030);
+	KUNIT_EXPECT_EQ(test, e.task.source, VTR_TASK_IRET);
+	vmcs_write64(VMCS_GUEST_PHYSICAL_ADDRESS, 0x7000000);
+	e = leave(test, VMX_EXIT_EPT_MISCONFIG, 0);
+	KUNIT_EXPECT_EQ(test, e.kind, (u32)VTR_HW_BAD_SLAT);
+	KUNIT_EXPECT_EQ(test, e.slat.gpa, 0x7000000ULL);
+}
+
 static void exceptions_and_nmis(struct kunit *test)
 {
 	struct vtr_vmx_vcpu *v = test->priv;
@@ -439,6 +454,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(port_accesses),
 	KUNIT_CASE(msr_accesses),
 	KUNIT_CASE(ept_violations),
+	KUNIT_CASE(task_switches_and_bad_entries),
 	KUNIT_CASE(exceptions_and_nmis),
 	KUNIT_CASE(failed_entries),
 	KUNIT_CASE(explanations_fit),
