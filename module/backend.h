@@ -122,6 +122,7 @@ struct vtr_backend_info {
 	bool slat_2m;			/* second-level leaves of 2 MiB */
 	bool rdtscp;			/* the guest may use RDTSCP */
 	bool step_insn;			/* @set_step works */
+	unsigned int tsc_fraction_bits;	/* of a TSC ratio; 0: @set_tsc_ratio does not work */
 	const struct vtr_slat_ops *slat;
 };
 
@@ -164,7 +165,8 @@ struct vtr_backend_info {
  * @get_blocking, @set_blocking: interrupt shadow and NMI blocking (the other
  *	members of struct vtr_events are kept by the neutral core)
  * @get_dr7, @set_dr7: guest's debug control register
- * @get_tsc_offset, @set_tsc_offset: guest TSC minus host TSC
+ * @get_tsc_offset, @set_tsc_offset: guest TSC minus scaled host TSC
+ * @set_tsc_ratio: scale the host's TSC by this fixed-point number for the guest
  * @skip_insn: advance RIP by vtr_vcpu.exit.insn_bytes and end the instruction's shadows
  * @inject: deliver @event at the next entry.  If an exit prevents the delivery,
  *	@vcpu_run puts the event back into vtr_vcpu.queued.
@@ -219,6 +221,7 @@ struct vtr_backend {
 	void (*set_dr7)(struct vtr_vcpu *vcpu, u64 dr7);
 	u64 (*get_tsc_offset)(struct vtr_vcpu *vcpu);
 	void (*set_tsc_offset)(struct vtr_vcpu *vcpu, u64 offset);
+	void (*set_tsc_ratio)(struct vtr_vcpu *vcpu, u64 ratio);
 	void (*skip_insn)(struct vtr_vcpu *vcpu);
 	void (*inject)(struct vtr_vcpu *vcpu, const struct vtr_event *event);
 	bool (*can_inject)(struct vtr_vcpu *vcpu, enum vtr_event_kind kind);

@@ -90,21 +90,54 @@ static int handle_cpuid(struct vtr_vcpu *vcpu)
 	return 1;
 }
 
+static void load_edx_eax(struct vtr_vcpu *vcpu, u64 value)
+{
+	vcpu->gpr[VTR_RAX] = (u32)value;
+	vcpu->gpr[VTR_RDX] = value >> 32;
+}
+
+/* The program's filter names this MSR. */
+static int ask_about_msr(struct vtr_vcpu *vcpu)
+{
+	const struct vtr_exit *e = &vcpu->exit;
+	struct vtr_run *run = vcpu->run;
+
+	run->msr.index = e->msr.index;
+	run->msr.is_write = e->msr.write;
+	run->msr.fault = 0;
+	run->msr.data = e->msr.write ?
+			(u32)vcpu->gpr[VTR_RAX] | vcpu->gpr[VTR_RDX] << 32 : 0;
+	vcpu->pending = e->msr.write ? VTR_PENDING_WRMSR : VTR_PENDING_RDMSR;
+	vcpu->pending_insn_bytes = e->insn_bytes;
+	return to_user(vcpu, VTR_EXIT_MSR);
+}
+
+static void complete_msr(struct vtr_vcpu *vcpu)
+{
+	if (READ_ONCE(vcpu->run->msr.fault)) {
+		vtr_queue_gp(vcpu);
+		return;
+	}
+	if (vcpu->pending == VTR_PENDING_RDMSR)
+		load_edx_eax(vcpu, READ_ONCE(vcpu->run->msr.data));
+	skip_insn(vcpu);
+}
+
 static int handle_msr(struct vtr_vcpu *vcpu)
 {
 	u32 index = vcpu->exit.msr.index;
 	u64 value;
 	int err;
 
+	if (vtr_policy_msr(vcpu->vm, index, vcpu->exit.msr.write))
+		return ask_about_msr(vcpu);
 	if (vcpu->exit.msr.write) {
 		value = (u32)vcpu->gpr[VTR_RAX] | vcpu->gpr[VTR_RDX] << 32;
 		err = vtr_msr_write(vcpu, index, value);
 	} else {
 		err = vtr_msr_read(vcpu, index, &value);
-		if (!err) {
-			vcpu->gpr[VTR_RAX] = (u32)value;
-			vcpu->gpr[VTR_RDX] = value >> 32;
-		}
+		if (!err)
+			load_edx_eax(vcpu, value);
 	}
 	if (err)
 		vtr_queue_gp(vcpu);
@@ -444,6 +477,10 @@ void vtr_complete_pending(struct vtr_vcpu *vcpu)
 	case VTR_PENDING_HYPERCALL:
 		vcpu->gpr[VTR_RAX] = READ_ONCE(vcpu->run->hypercall.ret);
 		skip_insn(vcpu);
+		break;
+	case VTR_PENDING_RDMSR:
+	case VTR_PENDING_WRMSR:
+		complete_msr(vcpu);
 		break;
 	}
 	vcpu->pending = VTR_PENDING_NONE;

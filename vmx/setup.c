@@ -85,22 +85,25 @@ static void write_controls(struct vtr_vmx_vcpu *v)
  * (0 to 1FFFH) are in the first KiB, high ones (C0000000H ...) in the second,
  * writes in the third and the fourth: SDM 3C "MSR-Bitmap Address" (25.6.9).
  */
-static void let_through(unsigned long *bitmap, u32 msr)
+static void let_through(struct vtr_vmx_vcpu *v, u32 msr)
 {
 	unsigned int bit = (msr & 0x1fff) + (msr >= 0xc0000000 ? 1024 * 8 : 0);
 
-	__clear_bit(bit, bitmap);
-	__clear_bit(bit + 2048 * 8, bitmap);
+	/* What the program wants to answer must exit. */
+	if (!vtr_policy_msr(v->base.vm, msr, false))
+		__clear_bit(bit, v->msr_bitmap);
+	if (!vtr_policy_msr(v->base.vm, msr, true))
+		__clear_bit(bit + 2048 * 8, v->msr_bitmap);
 }
 
 void vmx_setup_msr_bitmap(struct vtr_vmx_vcpu *v)
 {
 	memset(v->msr_bitmap, 0xff, PAGE_SIZE);
-	let_through(v->msr_bitmap, MSR_FS_BASE);
-	let_through(v->msr_bitmap, MSR_GS_BASE);
-	let_through(v->msr_bitmap, MSR_IA32_SYSENTER_CS);
-	let_through(v->msr_bitmap, MSR_IA32_SYSENTER_ESP);
-	let_through(v->msr_bitmap, MSR_IA32_SYSENTER_EIP);
+	let_through(v, MSR_FS_BASE);
+	let_through(v, MSR_GS_BASE);
+	let_through(v, MSR_IA32_SYSENTER_CS);
+	let_through(v, MSR_IA32_SYSENTER_ESP);
+	let_through(v, MSR_IA32_SYSENTER_EIP);
 }
 
 /* ---- host state -------------------------------------------------------------------- */

@@ -155,6 +155,7 @@ u64 vmx_get_dr7(struct vtr_vcpu *vcpu);
 void vmx_set_dr7(struct vtr_vcpu *vcpu, u64 dr7);
 u64 vmx_get_tsc_offset(struct vtr_vcpu *vcpu);
 void vmx_set_tsc_offset(struct vtr_vcpu *vcpu, u64 offset);
+void vmx_set_tsc_ratio(struct vtr_vcpu *vcpu, u64 ratio);
 extern const u32 vmx_switched_msr_index[VMX_NR_SWITCHED_MSRS];
 
 /* snapshot.c */

@@ -259,6 +259,11 @@ static void set_tsc_offset(struct vtr_vcpu *vcpu, u64 offset)
 	fake_of(vcpu)->tsc_offset = offset;
 }
 
+static void set_tsc_ratio(struct vtr_vcpu *vcpu, u64 ratio)
+{
+	fake_of(vcpu)->tsc_ratio = ratio;
+}
+
 static void skip_insn(struct vtr_vcpu *vcpu)
 {
 	struct fake_vcpu *v = fake_of(vcpu);
@@ -353,7 +358,7 @@ struct vtr_backend fake_backend = {
 	.id		 = VTR_BACKEND_FAKE,
 	.name		 = "fake",
 	.info		 = { .gpa_bits = 39, .slat_2m = true, .rdtscp = true,
-			     .step_insn = true },
+			     .step_insn = true, .tsc_fraction_bits = 48 },
 	.probe		 = probe,
 	.hw_init	 = hw_init,
 	.hw_exit	 = hw_exit,
@@ -382,6 +387,7 @@ struct vtr_backend fake_backend = {
 	.set_dr7	 = set_dr7,
 	.get_tsc_offset	 = get_tsc_offset,
 	.set_tsc_offset	 = set_tsc_offset,
+	.set_tsc_ratio	 = set_tsc_ratio,
 	.skip_insn	 = skip_insn,
 	.inject		 = inject,
 	.can_inject	 = can_inject,
