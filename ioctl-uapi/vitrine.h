@@ -266,7 +266,8 @@ struct vtr_cpuid_entry {
  * @entries: user address of struct vtr_cpuid_entry []
  *
  * What belongs to a single vCPU is filled in at the moment of the question,
- * whatever the table says: the APIC id of leaf 1.
+ * whatever the table says: the APIC id in leaf 1 and, where the table describes
+ * a level of topology, in leaves 0BH and 1FH.
  */
 struct vtr_cpuid_table {
 	__u32 size;

@@ -206,6 +206,9 @@ void vtr_cpuid(struct vtr_vcpu *vcpu, u32 leaf, u32 subleaf, u32 out[4])
 		vtr_cpuid_default(leaf, subleaf, out);
 		fill_rate(vcpu, leaf, out);
 	}
+	/* APIC ids are the vCPU's own; levels of topology only a program's table has. */
 	if (leaf == 1)
 		out[1] = (out[1] & 0x00ffffff) | vcpu->apic_id << 24;
+	else if ((leaf == 0xb || leaf == 0x1f) && out[1])
+		out[3] = vcpu->apic_id;
 }

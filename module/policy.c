@@ -14,8 +14,35 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
+#include <asm/cpufeatures.h>
 
 #include "vtr.h"
+
+/* ---- both tables ----------------------------------------------------------------- */
+
+/* Return: a copy of the program's table, or ERR_PTR. */
+static void *copy_table(u64 user, u32 nr, size_t bytes)
+{
+	void *table = kmalloc_array(nr, bytes, GFP_KERNEL_ACCOUNT);
+
+	if (!table)
+		return ERR_PTR(-ENOMEM);
+	if (copy_from_user(table, u64_to_user_ptr(user), nr * bytes)) {
+		kfree(table);
+		return ERR_PTR(-EFAULT);
+	}
+	return table;
+}
+
+/* Return: 0, vm->lock is held; or -EBUSY: there are vCPUs that use the tables. */
+static int begin_change(struct vtr_vm *vm)
+{
+	mutex_lock(&vm->lock);
+	if (!vm->nr_vcpus)
+		return 0;
+	mutex_unlock(&vm->lock);
+	return -EBUSY;
+}
 
 /* ---- CPUID -------------------------------------------------------------------- */
 
@@ -29,14 +56,16 @@ static const struct vtr_cpuid_entry *find_entry(const struct vtr_cpuid_entry *en
 	return NULL;
 }
 
-/* Leaves that only describe: names, caches, rates.  Nothing in them is a promise. */
+/* Leaves that only describe: names, caches, topology, rates.  Nothing is promised there. */
 static bool is_free_leaf(u32 leaf)
 {
 	switch (leaf) {
 	case 0:
 	case 2:
 	case 4:
+	case 0xb:
 	case 0x15 ... 0x16:
+	case 0x1f:
 	case 0x40000000 ... 0x400000ff:
 	case 0x80000000:
 	case 0x80000002 ... 0x80000006:
@@ -46,13 +75,21 @@ static bool is_free_leaf(u32 leaf)
 	}
 }
 
+/* Widths of physical and linear addresses, in one byte each. */
+static bool is_narrower(u32 widths, u32 have)
+{
+	return (widths & 0xff) <= (have & 0xff) && (widths & 0xff00) <= (have & 0xff00) &&
+	       !(widths >> 16);
+}
+
 /*
  * Does @entry promise no more than the vCPU has?  In a leaf of features each
- * bit must be in the default, too; in leaf 1 family and numbers are free, and
- * a physical address may only become narrower.
+ * bit must be in the default, too; in leaf 1 family, numbers and "several
+ * logical processors" are free, and addresses may only become narrower.
  */
 static bool is_honest(const struct vtr_cpuid_entry *entry)
 {
+	const u32 topology = BIT(X86_FEATURE_HT & 31);
 	u32 have[4];
 
 	if (is_free_leaf(entry->leaf))
@@ -60,11 +97,11 @@ static bool is_honest(const struct vtr_cpuid_entry *entry)
 	vtr_cpuid_default(entry->leaf, entry->subleaf, have);
 	switch (entry->leaf) {
 	case 1:
-		return !(entry->ecx & ~have[2]) && !(entry->edx & ~have[3]);
+		return !(entry->ecx & ~have[2]) && !(entry->edx & ~(have[3] | topology));
 	case 0x80000001:
 		return !(entry->ecx & ~have[2]) && !(entry->edx & ~have[3]);
 	case 0x80000008:
-		return (entry->eax & 0xff) <= (have[0] & 0xff) && !(entry->ebx & ~have[1]);
+		return is_narrower(entry->eax, have[0]) && !(entry->ebx & ~have[1]);
 	default:
 		return !(entry->eax & ~have[0]) && !(entry->ebx & ~have[1]) &&
 		       !(entry->ecx & ~have[2]) && !(entry->edx & ~have[3]);
@@ -115,23 +152,6 @@ bool vtr_policy_cpuid(const struct vtr_vm *vm, u32 leaf, u32 subleaf, u32 out[4]
 	return true;
 }
 
-/* Exchange a table.  Return: 0, or -EBUSY: there are vCPUs that use the old one. */
-static int replace(struct vtr_vm *vm, void *new, void *where, u32 nr, u32 *nr_where)
-{
-	void **table = where;
-	int err = -EBUSY;
-
-	mutex_lock(&vm->lock);
-	if (!vm->nr_vcpus) {
-		swap(*table, new);
-		*nr_where = nr;
-		err = 0;
-	}
-	mutex_unlock(&vm->lock);
-	kfree(new);
-	return err;
-}
-
 /**
  * vtr_policy_set_cpuid() - VTR_VM_SET_CPUID
  * @vm: the VM
@@ -152,17 +172,23 @@ int vtr_policy_set_cpuid(struct vtr_vm *vm, const struct vtr_cpuid_table *args)
 		return -E2BIG;
 	/* No entries: the default again. */
 	if (args->nr_entries) {
-		table = memdup_user(u64_to_user_ptr(args->entries),
-				    args->nr_entries * sizeof(*table));
+		table = copy_table(args->entries, args->nr_entries, sizeof(*table));
 		if (IS_ERR(table))
 			return PTR_ERR(table);
 		err = vtr_policy_check_cpuid(table, args->nr_entries);
-		if (err) {
-			kfree(table);
-			return err;
-		}
+		if (err)
+			goto free;
 	}
-	return replace(vm, table, &vm->policy.cpuid, args->nr_entries, &vm->policy.nr_cpuid);
+	err = begin_change(vm);
+	if (err)
+		goto free;
+	swap(vm->policy.cpuid, table);
+	vm->policy.nr_cpuid = args->nr_entries;
+	mutex_unlock(&vm->lock);
+free:
+	/* The old one, or the one that was refused. */
+	kfree(table);
+	return err;
 }
 
 /* ---- MSRs ------------------------------------------------------------------------ */
@@ -217,17 +243,22 @@ int vtr_policy_set_msr_filter(struct vtr_vm *vm, const struct vtr_msr_filter *ar
 	if (args->nr_ranges > VTR_MAX_MSR_RANGES)
 		return -E2BIG;
 	if (args->nr_ranges) {
-		table = memdup_user(u64_to_user_ptr(args->ranges),
-				    args->nr_ranges * sizeof(*table));
+		table = copy_table(args->ranges, args->nr_ranges, sizeof(*table));
 		if (IS_ERR(table))
 			return PTR_ERR(table);
 		err = vtr_policy_check_ranges(table, args->nr_ranges);
-		if (err) {
-			kfree(table);
-			return err;
-		}
+		if (err)
+			goto free;
 	}
-	return replace(vm, table, &vm->policy.ranges, args->nr_ranges, &vm->policy.nr_ranges);
+	err = begin_change(vm);
+	if (err)
+		goto free;
+	swap(vm->policy.ranges, table);
+	vm->policy.nr_ranges = args->nr_ranges;
+	mutex_unlock(&vm->lock);
+free:
+	kfree(table);
+	return err;
 }
 
 void vtr_policy_free(struct vtr_vm *vm)

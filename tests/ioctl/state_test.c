@@ -270,7 +270,7 @@ static void tsc_offset_is_seen_by_the_guest(void)
 	REQUIRE(run_to(vcpu, VTR_EXIT_HLT));
 	CHECK(gpr(vcpu, VTR_RAX) >= far && gpr(vcpu, VTR_RAX) < far + (1ull << 36));
 	bad = tsc;
-	bad.khz++;
+	bad.khz = 0;
 	CHECK_ERRNO(put_record(vcpu, VTR_STATE_TSC, &bad, sizeof(bad)), EINVAL);
 }
 
