@@ -642,6 +642,7 @@ struct vtr_msr {
  * @nmi_blocked: an NMI handler runs
  * @nmi_pending: an NMI waits
  * @activity: enum vtr_activity
+ * @pending_debug: debug exceptions that a MOV SS holds back: VTR_PENDING_*
  * @in_flight: event that is delivered at the next entry (kind NONE: none)
  */
 enum vtr_activity { VTR_ACTIVE = 0, VTR_HALTED = 1, VTR_SHUTDOWN = 2, VTR_WAIT_SIPI = 3 };
@@ -671,7 +672,10 @@ struct vtr_events {
 	__u8 nmi_blocked;
 	__u8 nmi_pending;
 	__u8 activity;
-	__u8 pad[4];
+	__u32 pending_debug;
+#define VTR_PENDING_BREAKPOINTS	0xfu		/* break points 0 to 3 have been met ... */
+#define VTR_PENDING_ENABLED	(1u << 12)	/* ... and one of them is enabled in DR7 */
+#define VTR_PENDING_STEP	(1u << 14)	/* a single-step trap */
 	struct vtr_event in_flight;
 };
 
@@ -717,7 +721,8 @@ struct vtr_io_state {
  * @flags: zero
  * @event: the event.  VTR_EVENT_INTERRUPT needs ready_for_injection (else
  *	EAGAIN: set request_window and run); NMI waits for its window by itself;
- *	a second event while one is queued is EBUSY
+ *	a second event while one is queued is EBUSY; all but NMI are EAGAIN while
+ *	the guest waits for the answer to an access
  */
 struct vtr_inject {
 	__u32 size;

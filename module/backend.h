@@ -85,6 +85,7 @@ struct vtr_exit {
 		struct {
 			u8 vector;
 			bool has_error;
+			bool by_int1;	/* a #DB that the instruction INT1 has raised */
 			u32 error;
 		} exception;
 		struct {
@@ -162,8 +163,8 @@ struct vtr_backend_info {
  * @load_pdptrs: give the processor the four PAE entries after a CR write
  * @get_msr, @set_msr: an MSR that the back end keeps.  Return: 0, or -ENOENT if it
  *	does not keep @index, or -EINVAL for a value that it cannot take.
- * @get_blocking, @set_blocking: interrupt shadow and NMI blocking (the other
- *	members of struct vtr_events are kept by the neutral core)
+ * @get_blocking, @set_blocking: interrupt shadow, NMI blocking and pending debug
+ *	exceptions (the other members of struct vtr_events are kept by the neutral core)
  * @get_dr7, @set_dr7: guest's debug control register
  * @get_tsc_offset, @set_tsc_offset: guest TSC minus scaled host TSC
  * @set_tsc_ratio: scale the host's TSC by this fixed-point number for the guest

@@ -341,6 +341,14 @@ static int handle_exception(struct vtr_vcpu *vcpu)
 {
 	const struct vtr_exit *e = &vcpu->exit;
 
+	/* A trap whose instruction has not been left yet: it returns behind itself. */
+	if (e->exception.by_int1) {
+		vcpu->queued = (struct vtr_event) {
+			.kind = VTR_EVENT_PRIV_SOFT_EXC, .vector = e->exception.vector,
+			.insn_bytes = e->insn_bytes,
+		};
+		return 1;
+	}
 	vtr_queue_exception(vcpu, e->exception.vector, e->exception.has_error,
 			    e->exception.error);
 	return 1;

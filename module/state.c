@@ -206,10 +206,11 @@ static int events_check(struct vtr_vcpu *vcpu, const void *payload, u32 bytes)
 {
 	const struct vtr_events *e = payload;
 	const u8 both = VTR_SHADOW_STI | VTR_SHADOW_MOV_SS;
+	const u32 debug = VTR_PENDING_BREAKPOINTS | VTR_PENDING_ENABLED | VTR_PENDING_STEP;
 
 	if (e->interrupt_shadow & ~both || e->interrupt_shadow == both ||
 	    e->nmi_blocked > 1 || e->nmi_pending > 1 || e->activity > VTR_SHUTDOWN ||
-	    memchr_inv(e->pad, 0, sizeof(e->pad)))
+	    e->pending_debug & ~debug)
 		return -EINVAL;
 	return vtr_event_check(&e->in_flight);
 }

@@ -164,7 +164,7 @@ static void fill_run_page(struct vtr_vcpu *vcpu)
 
 	preempt_disable();
 	vtr_backend->get_regs(vcpu, &regs);
-	run->ready_for_injection = !vcpu->queued.kind &&
+	run->ready_for_injection = !vcpu->queued.kind && !vcpu->pending &&
 		vtr_backend->can_inject(vcpu, VTR_EVENT_INTERRUPT);
 	preempt_enable();
 

@@ -73,6 +73,8 @@ enum vmx_switched_msr {
  * @host_fs_base: of the host's thread
  * @host_cr3, @host_cr4: what the VMCS host fields hold
  * @proc_controls: what the VMCS field holds
+ * @want_interrupt_window: the core has asked for it
+ * @nmi_after_sti: an NMI waits for the end of an STI's shadow, by the same window
  */
 struct vtr_vmx_vcpu {
 	struct vtr_vcpu base;
@@ -90,6 +92,8 @@ struct vtr_vmx_vcpu {
 	unsigned long host_cr3;
 	unsigned long host_cr4;
 	u32 proc_controls;
+	bool want_interrupt_window;
+	bool nmi_after_sti;
 };
 
 static inline struct vtr_vmx_vcpu *to_vmx(struct vtr_vcpu *vcpu)

@@ -232,6 +232,7 @@ static void get_blocking(struct vtr_vcpu *vcpu, struct vtr_events *events)
 {
 	events->interrupt_shadow = fake_of(vcpu)->blocking.interrupt_shadow;
 	events->nmi_blocked = to_fake(vcpu)->blocking.nmi_blocked;
+	events->pending_debug = to_fake(vcpu)->blocking.pending_debug;
 }
 
 static void set_blocking(struct vtr_vcpu *vcpu, const struct vtr_events *events)

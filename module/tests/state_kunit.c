@@ -264,7 +264,7 @@ SPOIL(shadow_unknown, struct vtr_events, p->interrupt_shadow = 4)
 SPOIL(nmi_blocked_2, struct vtr_events, p->nmi_blocked = 2)
 SPOIL(nmi_pending_2, struct vtr_events, p->nmi_pending = 2)
 SPOIL(activity_unknown, struct vtr_events, p->activity = 200)
-SPOIL(events_pad, struct vtr_events, p->pad[0] = 1)
+SPOIL(debug_unknown, struct vtr_events, p->pending_debug = 1 << 16)
 SPOIL(event_unknown, struct vtr_events, p->in_flight.kind = 99)
 SPOIL(event_error, struct vtr_events, p->in_flight.has_error = 0)
 SPOIL(dr6_reserved, struct vtr_debug_regs, p->dr6 = 0)
@@ -292,7 +292,7 @@ static void bad_contents_are_refused(struct kunit *test)
 		{ VTR_STATE_MSRS, msr_value },
 		{ VTR_STATE_EVENTS, shadow_both }, { VTR_STATE_EVENTS, shadow_unknown },
 		{ VTR_STATE_EVENTS, nmi_blocked_2 }, { VTR_STATE_EVENTS, nmi_pending_2 },
-		{ VTR_STATE_EVENTS, activity_unknown }, { VTR_STATE_EVENTS, events_pad },
+		{ VTR_STATE_EVENTS, activity_unknown }, { VTR_STATE_EVENTS, debug_unknown },
 		{ VTR_STATE_EVENTS, event_unknown }, { VTR_STATE_EVENTS, event_error },
 		{ VTR_STATE_DEBUG, dr6_reserved }, { VTR_STATE_DEBUG, dr6_wide },
 		{ VTR_STATE_DEBUG, dr7_wide },
