@@ -130,51 +130,70 @@ static void halt_then_triple_fault(void)
 	CHECK_NUM(get_info(vcpu->vm).flags & VTR_VM_DEAD, 0);
 }
 
-static void check_mode(struct vcpu *vcpu, struct served *served, char c)
+struct stage {
+	char character;
+	uint64_t gpa, page_bytes;	/* of linear 400123H */
+	bool pe, pg, lma, code64, vm;
+	uint32_t ds_limit;
+};
+
+static const struct stage stages[] = {
+	{ '1', 0x400123, 0, .ds_limit = 0xffff },
+	{ '2', 0x400123, 0, .pe = true, .ds_limit = ~0u },
+	{ '3', 0xc00123, 4 * MB, .pe = true, .pg = true, .ds_limit = ~0u },
+	{ '4', 0xa00123, 2 * MB, .pe = true, .pg = true, .ds_limit = ~0u },
+	{ '5', 0x600123, 2 * MB, .pe = true, .pg = true, .lma = true, .code64 = true,
+	  .ds_limit = ~0u },
+	{ 'c', 0x600123, 2 * MB, .pe = true, .pg = true, .lma = true, .ds_limit = ~0u },
+	{ '6', 0x400123, 0, .pe = true, .ds_limit = ~0u },
+	{ '7', 0x400123, 0, .ds_limit = 0xffff },
+	{ 'b', 0x400123, 0, .ds_limit = ~0u },
+	{ 'v', 0x400123, 0, .pe = true, .vm = true, .ds_limit = 0xffff },
+	{ 'p', 0x400123, 0, .pe = true, .ds_limit = ~0u },
+};
+
+static void check_stage(struct vcpu *vcpu, const struct stage *stage)
 {
 	struct vtr_sregs s = get_sregs(vcpu);
 	struct vtr_translate t = { .size = sizeof(t), .gva = 0x400123 };
-	struct {
-		char stage;
-		uint64_t gpa, page_bytes;
-		bool pe, pg, lma;
-	} wanted[] = {
-		{ '1', 0x400123, 0, false, false, false },
-		{ '2', 0x400123, 0, true, false, false },
-		{ '3', 0xc00123, 4 * MB, true, true, false },
-		{ '4', 0xa00123, 2 * MB, true, true, false },
-		{ '5', 0x600123, 2 * MB, true, true, true },
-		{ '6', 0x400123, 0, true, false, false },
-		{ '7', 0x400123, 0, false, false, false },
-	};
+	bool right = (s.cr0 & 1) == stage->pe && s.cr0 >> 31 == stage->pg &&
+		     (s.efer >> 10 & 1) == stage->lma &&
+		     (s.seg[VTR_CS].attributes >> 9 & 1) == stage->code64 &&
+		     (get_regs(vcpu).rflags >> 17 & 1) == stage->vm &&
+		     s.seg[VTR_DS].limit == stage->ds_limit;
 
-	(void)served;
-	if (c < '1' || c > '7')
-		return;
-	CHECK_NUM(s.cr0 & 1, wanted[c - '1'].pe);
-	CHECK_NUM(s.cr0 >> 31, wanted[c - '1'].pg);
-	CHECK_NUM(s.efer >> 10 & 1, wanted[c - '1'].lma);
+	CHECK_MSG(right, "stage %c: CR0 0x%llx, EFER 0x%llx, CS 0x%x, DS limit 0x%x",
+		  stage->character, (unsigned long long)s.cr0, (unsigned long long)s.efer,
+		  s.seg[VTR_CS].attributes, s.seg[VTR_DS].limit);
 	MUST(ioctl(vcpu->fd, VTR_VCPU_TRANSLATE, &t));
-	CHECK_MSG(t.gpa == wanted[c - '1'].gpa && t.page_bytes == wanted[c - '1'].page_bytes,
-		  "stage %c: GPA 0x%llx by a page of 0x%llx bytes", c,
+	CHECK_MSG(t.gpa == stage->gpa && t.page_bytes == stage->page_bytes,
+		  "stage %c: GPA 0x%llx by a page of 0x%llx bytes", stage->character,
 		  (unsigned long long)t.gpa, (unsigned long long)t.page_bytes);
 	CHECK_NUM(t.rights, VTR_WALK_READ | VTR_WALK_WRITE | VTR_WALK_EXEC);
 	/* Nothing is mapped there in the paged stages. */
 	t.gva = 0x40000000;
-	if (wanted[c - '1'].pg)
+	if (stage->pg)
 		CHECK_ERRNO(ioctl(vcpu->fd, VTR_VCPU_TRANSLATE, &t), EFAULT);
 	t.gva = 0x8000000000000000ull;
-	if (wanted[c - '1'].lma)
+	if (stage->lma)
 		CHECK_ERRNO(ioctl(vcpu->fd, VTR_VCPU_TRANSLATE, &t), EFAULT);
 }
 
-static void modes_up_to_long_and_back_to_real(void)
+static void check_mode(struct vcpu *vcpu, struct served *served, char c)
+{
+	(void)served;
+	for (unsigned int i = 0; i < sizeof(stages) / sizeof(stages[0]); i++)
+		if (stages[i].character == c)
+			check_stage(vcpu, &stages[i]);
+}
+
+static void through_all_modes_and_back(void)
 {
 	struct vcpu *vcpu = guest_from_file("modes", 0);
 	struct served served = { .on_putchar = check_mode };
 
 	expect_pass(vcpu, &served);
-	CHECK_MSG(!strcmp(served.text, "1234567\n"), "the stages were: %s", served.text);
+	CHECK_MSG(!strcmp(served.text, "12345c67bvp\n"), "the stages were: %s", served.text);
 }
 
 static void memory_is_touched_page_by_page(void)
@@ -368,7 +387,7 @@ static const struct tap_case cases[] = {
 	CASE(counts_by_reason_are_right),
 	CASE(what_the_processor_does_alone_does_not_exit),
 	CASE(halt_then_triple_fault),
-	CASE(modes_up_to_long_and_back_to_real),
+	CASE(through_all_modes_and_back),
 	CASE(memory_is_touched_page_by_page),
 	CASE(fpu_registers_stay),
 	CASE(exits_guest_saved_and_restored_at_every_exit),
