@@ -24,6 +24,8 @@
 /* Limits of this version; struct vtr_caps reports them too. */
 #define VTR_MAX_VCPUS		64	/* vCPUs of one VM */
 #define VTR_MAX_SLOTS		128	/* memory slots of one VM */
+#define VTR_MAX_CPUID_ENTRIES	128	/* entries of a CPUID table */
+#define VTR_MAX_MSR_RANGES	64	/* ranges of an MSR filter */
 #define VTR_NAME_BYTES		32	/* VM name, with the final NUL */
 #define VTR_SENTENCE_BYTES	192	/* a sentence, with the final NUL */
 
@@ -33,11 +35,14 @@
 #define VTR_GET_API_VERSION	_IO(VTR_IOC_MAGIC, 0x00) /* arg 0 -> version */
 #define VTR_GET_CAPS		_IO(VTR_IOC_MAGIC, 0x01) /* struct vtr_caps */
 #define VTR_CREATE_VM		_IO(VTR_IOC_MAGIC, 0x02) /* struct vtr_create_vm -> fd */
+#define VTR_GET_CPUID		_IO(VTR_IOC_MAGIC, 0x03) /* struct vtr_cpuid_table */
 /* ---- VM fd ------------------------------------------------------------ */
 #define VTR_VM_SET_SLOT		_IO(VTR_IOC_MAGIC, 0x20) /* struct vtr_slot */
 #define VTR_VM_CREATE_VCPU	_IO(VTR_IOC_MAGIC, 0x21) /* struct vtr_create_vcpu -> fd */
 #define VTR_VM_GET_INFO		_IO(VTR_IOC_MAGIC, 0x22) /* struct vtr_vm_info */
 #define VTR_VM_WALK		_IO(VTR_IOC_MAGIC, 0x23) /* struct vtr_walk */
+#define VTR_VM_SET_CPUID	_IO(VTR_IOC_MAGIC, 0x28) /* struct vtr_cpuid_table */
+#define VTR_VM_SET_MSR_FILTER	_IO(VTR_IOC_MAGIC, 0x29) /* struct vtr_msr_filter */
 /* ---- vCPU fd ---------------------------------------------------------- */
 #define VTR_VCPU_RUN		_IO(VTR_IOC_MAGIC, 0x40) /* arg 0 */
 #define VTR_VCPU_GET_STATE	_IO(VTR_IOC_MAGIC, 0x41) /* struct vtr_state_buffer */
@@ -232,6 +237,78 @@ struct vtr_walk {
 	__aligned_u64 entry[6];
 };
 
+/**
+ * struct vtr_cpuid_entry - what CPUID answers to one leaf
+ * @leaf, @subleaf: EAX and ECX of the question
+ * @flags: VTR_CPUID_SUBLEAF: @subleaf counts; else it is 0 and any ECX fits
+ * @pad: zero
+ * @eax, @ebx, @ecx, @edx: the answer
+ */
+struct vtr_cpuid_entry {
+	__u32 leaf;
+	__u32 subleaf;
+	__u32 flags;
+#define VTR_CPUID_SUBLEAF	(1u << 0)
+	__u32 pad;
+	__u32 eax;
+	__u32 ebx;
+	__u32 ecx;
+	__u32 edx;
+};
+
+/**
+ * struct vtr_cpuid_table - what CPUID answers; leaves that are missing are zero
+ * @size: sizeof(struct vtr_cpuid_table)
+ * @flags: zero
+ * @nr_entries: VTR_GET_CPUID: in: room, out: entries that exist;
+ *	VTR_VM_SET_CPUID: entries, 0: the default again
+ * @pad: zero
+ * @entries: user address of struct vtr_cpuid_entry []
+ *
+ * What belongs to a single vCPU is filled in at the moment of the question,
+ * whatever the table says: the APIC id in leaf 1 and, where the table describes
+ * a level of topology, in leaves 0BH and 1FH.
+ */
+struct vtr_cpuid_table {
+	__u32 size;
+	__u32 flags;
+	__u32 nr_entries;
+	__u32 pad;
+	__aligned_u64 entries;
+};
+
+/**
+ * struct vtr_msr_range - accesses that the program answers
+ * @first: first MSR
+ * @count: how many, at least 1
+ * @flags: VTR_MSR_READ, VTR_MSR_WRITE, at least one
+ * @pad: zero
+ */
+struct vtr_msr_range {
+	__u32 first;
+	__u32 count;
+	__u32 flags;
+#define VTR_MSR_READ		(1u << 0)
+#define VTR_MSR_WRITE		(1u << 1)
+	__u32 pad;
+};
+
+/**
+ * struct vtr_msr_filter - RDMSR and WRMSR that come up as VTR_EXIT_MSR
+ * @size: sizeof(struct vtr_msr_filter)
+ * @flags: zero
+ * @nr_ranges: ranges; 0: none comes up
+ * @pad: zero
+ * @ranges: user address of struct vtr_msr_range []
+ */
+struct vtr_msr_filter {
+	__u32 size;
+	__u32 flags;
+	__u32 nr_ranges;
+	__u32 pad;
+	__aligned_u64 ranges;
+};
+
 /* ---- running: struct vtr_run, mmap()ed at offset 0 of the vCPU fd ------ */
 
 /* Why VTR_VCPU_RUN came back with 0 (struct vtr_run.exit). */
@@ -247,6 +324,7 @@ enum vtr_exit_kind {
 	VTR_EXIT_FAIL_ENTRY = 8, /* the processor refused the VM entry */
 	VTR_EXIT_STOPPED   = 9,	/* the VM is dead; see the sentence */
 	VTR_EXIT_IMMEDIATE = 10, /* immediate_exit was set */
+	VTR_EXIT_MSR	   = 11, /* an MSR of the filter: answer it, then run again */
 };
 
 /* Neutral kinds of hardware exits, as in trace records and statistics. */
@@ -269,7 +347,13 @@ enum vtr_hw_kind {
 	VTR_HW_INSN	= 15,	/* another instruction, answered in the back end */
 	VTR_HW_FAIL	= 16,	/* the entry failed */
 	VTR_HW_OTHER	= 17,	/* not handled: stops the VM */
-	VTR_HW_NR	= 18,
+	VTR_HW_TASK_SWITCH = 18,
+	VTR_HW_BAD_SLAT	= 19,	/* second-level entry that no processor takes */
+	VTR_HW_CACHE	= 20,	/* INVD, WBINVD */
+	VTR_HW_SPIN	= 21,	/* PAUSE in a loop */
+	VTR_HW_PMC	= 22,	/* RDPMC */
+	VTR_HW_NOTICE	= 23,	/* nothing is to be done about it */
+	VTR_HW_NR	= 24,
 };
 
 /**
@@ -300,6 +384,9 @@ enum vtr_hw_kind {
  *	(VMfailValid) or 0; @fail.reason the exit reason with bit 31 set
  *	("VM-entry failure"), or 0
  * @debug: VTR_EXIT_DEBUG: what was stepped (VTR_DEBUG_*)
+ * @msr: VTR_EXIT_MSR: @msr.data holds what a WRMSR writes; for a RDMSR the
+ *	program puts the answer there.  It sets @msr.fault to 1 if the guest shall
+ *	get a #GP instead; the module has set it to 0
  * @sentence: out: for FAIL_ENTRY and STOPPED: what happened, in words
  */
 struct vtr_run {
@@ -352,6 +439,13 @@ struct vtr_run {
 			__u32 what;
 			__u32 pad;
 		} debug;
+		struct {
+			__u32 index;
+			__u8 is_write;
+			__u8 fault;
+			__u8 pad[2];
+			__aligned_u64 data;
+		} msr;
 		__u8 room[256];
 	};
 	char sentence[VTR_SENTENCE_BYTES];
@@ -548,6 +642,7 @@ struct vtr_msr {
  * @nmi_blocked: an NMI handler runs
  * @nmi_pending: an NMI waits
  * @activity: enum vtr_activity
+ * @pending_debug: debug exceptions that a MOV SS holds back: VTR_PENDING_*
  * @in_flight: event that is delivered at the next entry (kind NONE: none)
  */
 enum vtr_activity { VTR_ACTIVE = 0, VTR_HALTED = 1, VTR_SHUTDOWN = 2, VTR_WAIT_SIPI = 3 };
@@ -577,7 +672,10 @@ struct vtr_events {
 	__u8 nmi_blocked;
 	__u8 nmi_pending;
 	__u8 activity;
-	__u8 pad[4];
+	__u32 pending_debug;
+#define VTR_PENDING_BREAKPOINTS	0xfu		/* break points 0 to 3 have been met ... */
+#define VTR_PENDING_ENABLED	(1u << 12)	/* ... and one of them is enabled in DR7 */
+#define VTR_PENDING_STEP	(1u << 14)	/* a single-step trap */
 	struct vtr_event in_flight;
 };
 
@@ -589,8 +687,9 @@ struct vtr_debug_regs {
 
 /**
  * struct vtr_tsc - the guest's time stamp counter
- * @offset: guest TSC = host TSC + @offset
- * @khz: rate that the guest sees
+ * @offset: guest TSC = host TSC * (@khz / host's rate) + @offset
+ * @khz: rate that the guest sees; other than the host's only if the processor
+ *	has "Use TSC scaling"
  * @pad: zero
  */
 struct vtr_tsc {
@@ -601,7 +700,8 @@ struct vtr_tsc {
 
 /**
  * struct vtr_io_state - port access that the user side has not finished
- * @pending: 0: none, 1: IN whose answer is missing, 2: hypercall
+ * @pending: 0: none, 1: IN whose answer is missing, 2: hypercall, 8: RDMSR,
+ *	9: WRMSR
  * @bytes: size of the access
  * @port: port number
  * @insn_bytes: length of the instruction, 1 to 15; any if nothing is pending
@@ -621,7 +721,8 @@ struct vtr_io_state {
  * @flags: zero
  * @event: the event.  VTR_EVENT_INTERRUPT needs ready_for_injection (else
  *	EAGAIN: set request_window and run); NMI waits for its window by itself;
- *	a second event while one is queued is EBUSY
+ *	a second event while one is queued is EBUSY; all but NMI are EAGAIN while
+ *	the guest waits for the answer to an access
  */
 struct vtr_inject {
 	__u32 size;

@@ -24,6 +24,9 @@ struct vtr_vcpu;
 /* How a guest touched a control register (struct vtr_exit.cr). */
 enum vtr_cr_op { VTR_CR_WRITE, VTR_CR_READ, VTR_CR_CLTS, VTR_CR_LMSW };
 
+/* What wants a task switch, in the manual's order (struct vtr_exit.task). */
+enum vtr_task_source { VTR_TASK_CALL, VTR_TASK_IRET, VTR_TASK_JMP, VTR_TASK_GATE };
+
 /**
  * struct vtr_exit - one exit in neutral terms, filled by the back end
  * @kind: enum vtr_hw_kind
@@ -39,6 +42,7 @@ enum vtr_cr_op { VTR_CR_WRITE, VTR_CR_READ, VTR_CR_CLTS, VTR_CR_LMSW };
  * @cr: access to a control register
  * @dr: access to a debug register
  * @exception: an exception that is intercepted
+ * @task: hardware task switch
  * @fail: the entry failed: VM-instruction error or exit reason
  */
 struct vtr_exit {
@@ -81,8 +85,13 @@ struct vtr_exit {
 		struct {
 			u8 vector;
 			bool has_error;
+			bool by_int1;	/* a #DB that the instruction INT1 has raised */
 			u32 error;
 		} exception;
+		struct {
+			u16 selector;
+			u8 source;	/* enum vtr_task_source */
+		} task;
 		struct {
 			u32 insn_error;
 			u32 reason;
@@ -114,6 +123,7 @@ struct vtr_backend_info {
 	bool slat_2m;			/* second-level leaves of 2 MiB */
 	bool rdtscp;			/* the guest may use RDTSCP */
 	bool step_insn;			/* @set_step works */
+	unsigned int tsc_fraction_bits;	/* of a TSC ratio; 0: @set_tsc_ratio does not work */
 	const struct vtr_slat_ops *slat;
 };
 
@@ -153,10 +163,11 @@ struct vtr_backend_info {
  * @load_pdptrs: give the processor the four PAE entries after a CR write
  * @get_msr, @set_msr: an MSR that the back end keeps.  Return: 0, or -ENOENT if it
  *	does not keep @index, or -EINVAL for a value that it cannot take.
- * @get_blocking, @set_blocking: interrupt shadow and NMI blocking (the other
- *	members of struct vtr_events are kept by the neutral core)
+ * @get_blocking, @set_blocking: interrupt shadow, NMI blocking and pending debug
+ *	exceptions (the other members of struct vtr_events are kept by the neutral core)
  * @get_dr7, @set_dr7: guest's debug control register
- * @get_tsc_offset, @set_tsc_offset: guest TSC minus host TSC
+ * @get_tsc_offset, @set_tsc_offset: guest TSC minus scaled host TSC
+ * @set_tsc_ratio: scale the host's TSC by this fixed-point number for the guest
  * @skip_insn: advance RIP by vtr_vcpu.exit.insn_bytes and end the instruction's shadows
  * @inject: deliver @event at the next entry.  If an exit prevents the delivery,
  *	@vcpu_run puts the event back into vtr_vcpu.queued.
@@ -211,6 +222,7 @@ struct vtr_backend {
 	void (*set_dr7)(struct vtr_vcpu *vcpu, u64 dr7);
 	u64 (*get_tsc_offset)(struct vtr_vcpu *vcpu);
 	void (*set_tsc_offset)(struct vtr_vcpu *vcpu, u64 offset);
+	void (*set_tsc_ratio)(struct vtr_vcpu *vcpu, u64 ratio);
 	void (*skip_insn)(struct vtr_vcpu *vcpu);
 	void (*inject)(struct vtr_vcpu *vcpu, const struct vtr_event *event);
 	bool (*can_inject)(struct vtr_vcpu *vcpu, enum vtr_event_kind kind);

@@ -84,15 +84,15 @@ static void extended_leaf(u32 leaf, u32 out[4])
 	}
 }
 
-static void basic_leaf(struct vtr_vcpu *vcpu, u32 leaf, u32 subleaf, u32 out[4])
+static void basic_leaf(u32 leaf, u32 subleaf, u32 out[4])
 {
 	switch (leaf) {
 	case 0:
 		out[0] = min_t(u32, out[0], MAX_BASIC_LEAF);
 		break;
 	case 1:
-		/* Family, model, stepping; one logical processor, its APIC id. */
-		out[1] = (out[1] & 0x0000ff00) | vcpu->apic_id << 24;
+		/* Family, model, stepping; one logical processor. */
+		out[1] &= 0x0000ff00;
 		out[2] = (out[2] & LEAF1_ECX) | F(HYPERVISOR);
 		out[3] &= LEAF1_EDX;
 		break;
@@ -126,13 +126,12 @@ static void basic_leaf(struct vtr_vcpu *vcpu, u32 leaf, u32 subleaf, u32 out[4])
 }
 
 /**
- * vtr_cpuid() - answer CPUID
- * @vcpu: who asks
+ * vtr_cpuid_default() - what CPUID answers if the program has set no table
  * @leaf: EAX
  * @subleaf: ECX
  * @out: EAX, EBX, ECX, EDX
  */
-void vtr_cpuid(struct vtr_vcpu *vcpu, u32 leaf, u32 subleaf, u32 out[4])
+void vtr_cpuid_default(u32 leaf, u32 subleaf, u32 out[4])
 {
 	memset(out, 0, 16);
 	if (leaf >= HYPERVISOR_LEAF && leaf <= HYPERVISOR_LEAF + 0xff) {
@@ -143,5 +142,73 @@ void vtr_cpuid(struct vtr_vcpu *vcpu, u32 leaf, u32 subleaf, u32 out[4])
 	if (leaf >= 0x80000000)
 		extended_leaf(leaf, out);
 	else
-		basic_leaf(vcpu, leaf, subleaf, out);
+		basic_leaf(leaf, subleaf, out);
+}
+
+/* Leaves that the default answers, and those of them that have subleaves. */
+static const struct {
+	u32 leaf;
+	bool has_subleaves;
+	u32 subleaf;
+} default_leaves[] = {
+	{ 0 }, { 1 }, { 2 }, { 4, true, 0 }, { 4, true, 1 }, { 4, true, 2 }, { 4, true, 3 },
+	{ 7, true, 0 }, { 0x15 }, { 0x16 },
+	{ HYPERVISOR_LEAF }, { HYPERVISOR_LEAF + 1 }, { HYPERVISOR_LEAF + 0x10 },
+	{ 0x80000000 }, { 0x80000001 }, { 0x80000002 }, { 0x80000003 }, { 0x80000004 },
+	{ 0x80000006 }, { 0x80000007 }, { 0x80000008 },
+};
+
+/* Entry @index of the default as a table.  Return: false past the end. */
+bool vtr_cpuid_default_entry(unsigned int index, struct vtr_cpuid_entry *entry)
+{
+	u32 out[4];
+
+	if (index >= ARRAY_SIZE(default_leaves))
+		return false;
+	*entry = (struct vtr_cpuid_entry) {
+		.leaf = default_leaves[index].leaf, .subleaf = default_leaves[index].subleaf,
+		.flags = default_leaves[index].has_subleaves ? VTR_CPUID_SUBLEAF : 0,
+	};
+	vtr_cpuid_default(entry->leaf, entry->subleaf, out);
+	entry->eax = out[0];
+	entry->ebx = out[1];
+	entry->ecx = out[2];
+	entry->edx = out[3];
+	return true;
+}
+
+/* The default tells the rate of the counter that this vCPU really has. */
+static void fill_rate(struct vtr_vcpu *vcpu, u32 leaf, u32 out[4])
+{
+	switch (leaf) {
+	case 0x15:
+		out[1] = vcpu->tsc_khz;
+		break;
+	case 0x16:
+		out[0] = out[1] = vcpu->tsc_khz / 1000;
+		break;
+	case HYPERVISOR_LEAF + 0x10:
+		out[0] = vcpu->tsc_khz;
+		break;
+	}
+}
+
+/**
+ * vtr_cpuid() - answer CPUID
+ * @vcpu: who asks
+ * @leaf: EAX
+ * @subleaf: ECX
+ * @out: EAX, EBX, ECX, EDX
+ */
+void vtr_cpuid(struct vtr_vcpu *vcpu, u32 leaf, u32 subleaf, u32 out[4])
+{
+	if (!vtr_policy_cpuid(vcpu->vm, leaf, subleaf, out)) {
+		vtr_cpuid_default(leaf, subleaf, out);
+		fill_rate(vcpu, leaf, out);
+	}
+	/* APIC ids are the vCPU's own; levels of topology only a program's table has. */
+	if (leaf == 1)
+		out[1] = (out[1] & 0x00ffffff) | vcpu->apic_id << 24;
+	else if ((leaf == 0xb || leaf == 0x1f) && out[1])
+		out[3] = vcpu->apic_id;
 }

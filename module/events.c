@@ -130,7 +130,8 @@ int vtr_event_check(const struct vtr_event *event)
  * @event: the event
  *
  * Return: 0; -EINVAL: no processor delivers such an event; -EAGAIN: the guest
- * cannot take an interrupt now; -EBUSY: an event waits already.
+ * cannot take an interrupt now, or an access of it is unfinished; -EBUSY: an
+ * event waits already.
  */
 int vtr_inject(struct vtr_vcpu *vcpu, const struct vtr_event *event)
 {
@@ -146,6 +147,9 @@ int vtr_inject(struct vtr_vcpu *vcpu, const struct vtr_event *event)
 	}
 	if (vcpu->queued.kind)
 		return -EBUSY;
+	/* Its instruction may still end in an exception, which comes first. */
+	if (vcpu->pending)
+		return -EAGAIN;
 	if (event->kind == VTR_EVENT_INTERRUPT) {
 		preempt_disable();
 		ready = vtr_backend->can_inject(vcpu, VTR_EVENT_INTERRUPT);

@@ -90,21 +90,54 @@ static int handle_cpuid(struct vtr_vcpu *vcpu)
 	return 1;
 }
 
+static void load_edx_eax(struct vtr_vcpu *vcpu, u64 value)
+{
+	vcpu->gpr[VTR_RAX] = (u32)value;
+	vcpu->gpr[VTR_RDX] = value >> 32;
+}
+
+/* The program's filter names this MSR. */
+static int ask_about_msr(struct vtr_vcpu *vcpu)
+{
+	const struct vtr_exit *e = &vcpu->exit;
+	struct vtr_run *run = vcpu->run;
+
+	run->msr.index = e->msr.index;
+	run->msr.is_write = e->msr.write;
+	run->msr.fault = 0;
+	run->msr.data = e->msr.write ?
+			(u32)vcpu->gpr[VTR_RAX] | vcpu->gpr[VTR_RDX] << 32 : 0;
+	vcpu->pending = e->msr.write ? VTR_PENDING_WRMSR : VTR_PENDING_RDMSR;
+	vcpu->pending_insn_bytes = e->insn_bytes;
+	return to_user(vcpu, VTR_EXIT_MSR);
+}
+
+static void complete_msr(struct vtr_vcpu *vcpu)
+{
+	if (READ_ONCE(vcpu->run->msr.fault)) {
+		vtr_queue_gp(vcpu);
+		return;
+	}
+	if (vcpu->pending == VTR_PENDING_RDMSR)
+		load_edx_eax(vcpu, READ_ONCE(vcpu->run->msr.data));
+	skip_insn(vcpu);
+}
+
 static int handle_msr(struct vtr_vcpu *vcpu)
 {
 	u32 index = vcpu->exit.msr.index;
 	u64 value;
 	int err;
 
+	if (vtr_policy_msr(vcpu->vm, index, vcpu->exit.msr.write))
+		return ask_about_msr(vcpu);
 	if (vcpu->exit.msr.write) {
 		value = (u32)vcpu->gpr[VTR_RAX] | vcpu->gpr[VTR_RDX] << 32;
 		err = vtr_msr_write(vcpu, index, value);
 	} else {
 		err = vtr_msr_read(vcpu, index, &value);
-		if (!err) {
-			vcpu->gpr[VTR_RAX] = (u32)value;
-			vcpu->gpr[VTR_RDX] = value >> 32;
-		}
+		if (!err)
+			load_edx_eax(vcpu, value);
 	}
 	if (err)
 		vtr_queue_gp(vcpu);
@@ -209,6 +242,12 @@ static int handle_host_event(struct vtr_vcpu *vcpu)
 	return 1;
 }
 
+/* A notice for the hypervisor; the guest has not done anything. */
+static int handle_notice(struct vtr_vcpu *vcpu)
+{
+	return 1;
+}
+
 static int handle_triple(struct vtr_vcpu *vcpu)
 {
 	vcpu->activity = VTR_SHUTDOWN;
@@ -302,6 +341,14 @@ static int handle_exception(struct vtr_vcpu *vcpu)
 {
 	const struct vtr_exit *e = &vcpu->exit;
 
+	/* A trap whose instruction has not been left yet: it returns behind itself. */
+	if (e->exception.by_int1) {
+		vcpu->queued = (struct vtr_event) {
+			.kind = VTR_EVENT_PRIV_SOFT_EXC, .vector = e->exception.vector,
+			.insn_bytes = e->insn_bytes,
+		};
+		return 1;
+	}
 	vtr_queue_exception(vcpu, e->exception.vector, e->exception.has_error,
 			    e->exception.error);
 	return 1;
@@ -376,6 +423,12 @@ static int (* const handlers[VTR_HW_NR])(struct vtr_vcpu *) = {
 	[VTR_HW_INSN]	   = handle_insn,
 	[VTR_HW_FAIL]	   = handle_fail,
 	[VTR_HW_OTHER]	   = handle_other,
+	[VTR_HW_TASK_SWITCH] = vtr_handle_task_switch,
+	[VTR_HW_BAD_SLAT]  = vtr_handle_bad_slat,
+	[VTR_HW_CACHE]	   = vtr_handle_cache,
+	[VTR_HW_SPIN]	   = vtr_handle_spin,
+	[VTR_HW_PMC]	   = vtr_handle_pmc,
+	[VTR_HW_NOTICE]	   = handle_notice,
 };
 
 /**
@@ -399,7 +452,7 @@ int vtr_handle_exit(struct vtr_vcpu *vcpu)
 	/* A single step is over when the module has done the instruction itself. */
 	if (ret == 1 && (vcpu->debug & VTR_DEBUG_STEP_INSN) && kind != VTR_HW_STEP &&
 	    kind != VTR_HW_SLAT && kind != VTR_HW_HOST_IRQ && kind != VTR_HW_HOST_NMI &&
-	    kind != VTR_HW_WINDOW && !vtr_vm_dead(vcpu->vm))
+	    kind != VTR_HW_WINDOW && kind != VTR_HW_NOTICE && !vtr_vm_dead(vcpu->vm))
 		return handle_step(vcpu);
 	return ret;
 }
@@ -432,6 +485,10 @@ void vtr_complete_pending(struct vtr_vcpu *vcpu)
 	case VTR_PENDING_HYPERCALL:
 		vcpu->gpr[VTR_RAX] = READ_ONCE(vcpu->run->hypercall.ret);
 		skip_insn(vcpu);
+		break;
+	case VTR_PENDING_RDMSR:
+	case VTR_PENDING_WRMSR:
+		complete_msr(vcpu);
 		break;
 	}
 	vcpu->pending = VTR_PENDING_NONE;

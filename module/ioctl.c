@@ -81,6 +81,28 @@ static int get_caps(void __user *user)
 	return err ?: give_args(user, &caps, sizeof(caps));
 }
 
+/* As give_features(): as many entries as there is room for. */
+static int get_cpuid(void __user *user)
+{
+	struct vtr_cpuid_entry __user *entries;
+	struct vtr_cpuid_entry entry;
+	struct vtr_cpuid_table args;
+	int err = take_args(&args, sizeof(args), user);
+	u32 room, n;
+
+	if (err)
+		return err;
+	if (args.flags || args.pad)
+		return -EINVAL;
+	entries = u64_to_user_ptr(args.entries);
+	room = args.entries ? args.nr_entries : 0;
+	for (n = 0; vtr_cpuid_default_entry(n, &entry); n++)
+		if (n < room && copy_to_user(&entries[n], &entry, sizeof(entry)))
+			return -EFAULT;
+	args.nr_entries = n;
+	return give_args(user, &args, sizeof(args));
+}
+
 static int create_vm(void __user *user)
 {
 	struct vtr_create_vm args;
@@ -100,6 +122,8 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return get_caps(user);
 	case VTR_CREATE_VM:
 		return create_vm(user);
+	case VTR_GET_CPUID:
+		return get_cpuid(user);
 	default:
 		return -ENOTTY;
 	}
@@ -160,6 +184,22 @@ static int walk(struct vtr_vm *vm, void __user *user)
 	return give_args(user, &args, sizeof(args));
 }
 
+static int set_cpuid(struct vtr_vm *vm, void __user *user)
+{
+	struct vtr_cpuid_table args;
+	int err = take_args(&args, sizeof(args), user);
+
+	return err ?: vtr_policy_set_cpuid(vm, &args);
+}
+
+static int set_msr_filter(struct vtr_vm *vm, void __user *user)
+{
+	struct vtr_msr_filter args;
+	int err = take_args(&args, sizeof(args), user);
+
+	return err ?: vtr_policy_set_msr_filter(vm, &args);
+}
+
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct vtr_vm *vm = file->private_data;
@@ -177,6 +217,10 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return get_info(vm, user);
 	case VTR_VM_WALK:
 		return walk(vm, user);
+	case VTR_VM_SET_CPUID:
+		return set_cpuid(vm, user);
+	case VTR_VM_SET_MSR_FILTER:
+		return set_msr_filter(vm, user);
 	default:
 		return -ENOTTY;
 	}

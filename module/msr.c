@@ -4,14 +4,15 @@
  *
  * RDMSR and WRMSR that the back end does not let through come here.  A few are
  * architecture (EFER, TSC) and handled neutrally, a few live in the back end
- * (segment bases, SYSCALL and SYSENTER targets, PAT), every other one does not
- * exist: the guest gets #GP, as on a processor without it.
+ * (segment bases, SYSCALL and SYSENTER targets, PAT), a few hold a fixed value,
+ * every other one does not exist: the guest gets #GP, as on a processor without
+ * it.  What the program's filter names (module/policy.c) never comes here.
  * Called by module/handle.c (guest) and module/state.c (GET/SET_STATE).
  */
 #define pr_fmt(fmt) "vitrine: " fmt
 
 #include <linux/errno.h>
-#include <linux/timex.h>
+#include <linux/kernel.h>
 #include <asm/msr-index.h>
 
 #include "vtr.h"
@@ -40,31 +41,73 @@ static u64 read_efer(struct vtr_vcpu *vcpu)
 	return sregs.efer;
 }
 
+/*
+ * MSRs that each processor has and that guests read or write without asking
+ * CPUID first.  They hold one value; bits of @ignored may be written, and stay.
+ */
+struct fixed_msr {
+	u32 index;
+	u64 value;
+	u64 ignored;
+};
+
+static const struct fixed_msr fixed_msrs[] = {
+	{ MSR_IA32_PLATFORM_ID, 0, 0 },
+	/* Microcode: software writes 0 and asks CPUID before it reads. */
+	{ MSR_IA32_UCODE_REV, 0, 0 },
+	/* Fast strings; no branch trace, no precise sampling. */
+	{ MSR_IA32_MISC_ENABLE, MSR_IA32_MISC_ENABLE_FAST_STRING |
+	  MSR_IA32_MISC_ENABLE_BTS_UNAVAIL | MSR_IA32_MISC_ENABLE_PEBS_UNAVAIL,
+	  MSR_IA32_MISC_ENABLE_FAST_STRING },
+	{ MSR_IA32_DEBUGCTLMSR, 0, 0 },
+};
+
+static const struct fixed_msr *find_fixed(u32 index)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(fixed_msrs); i++)
+		if (fixed_msrs[i].index == index)
+			return &fixed_msrs[i];
+	return NULL;
+}
+
 static int read_msr(struct vtr_vcpu *vcpu, u32 index, u64 *value)
 {
+	const struct fixed_msr *fixed;
+
 	switch (index) {
 	case MSR_EFER:
 		*value = read_efer(vcpu);
 		return 0;
 	case MSR_IA32_TSC:
-		*value = get_cycles() + vtr_backend->get_tsc_offset(vcpu);
+		*value = vtr_tsc_read(vcpu);
 		return 0;
-	default:
-		return vtr_backend->get_msr(vcpu, index, value);
+	case MSR_PLATFORM_INFO:
+		/* The ratio to a clock of 100 MHz, which is the TSC's rate. */
+		*value = (u64)(vcpu->tsc_khz / (100 * 1000)) << 8;
+		return 0;
 	}
+	fixed = find_fixed(index);
+	if (!fixed)
+		return vtr_backend->get_msr(vcpu, index, value);
+	*value = fixed->value;
+	return 0;
 }
 
 static int write_msr(struct vtr_vcpu *vcpu, u32 index, u64 value)
 {
+	const struct fixed_msr *fixed;
+
 	switch (index) {
 	case MSR_EFER:
 		return vtr_efer_write(vcpu, value);
 	case MSR_IA32_TSC:
-		vtr_backend->set_tsc_offset(vcpu, value - get_cycles());
+		vtr_tsc_write(vcpu, value);
 		return 0;
-	default:
-		return vtr_backend->set_msr(vcpu, index, value);
 	}
+	fixed = find_fixed(index);
+	if (!fixed)
+		return vtr_backend->set_msr(vcpu, index, value);
+	return (value ^ fixed->value) & ~fixed->ignored ? -EINVAL : 0;
 }
 
 /* Return: 0, or -ENOENT / -EINVAL: the guest gets #GP.  Sleeps not. */

@@ -206,10 +206,11 @@ static int events_check(struct vtr_vcpu *vcpu, const void *payload, u32 bytes)
 {
 	const struct vtr_events *e = payload;
 	const u8 both = VTR_SHADOW_STI | VTR_SHADOW_MOV_SS;
+	const u32 debug = VTR_PENDING_BREAKPOINTS | VTR_PENDING_ENABLED | VTR_PENDING_STEP;
 
 	if (e->interrupt_shadow & ~both || e->interrupt_shadow == both ||
 	    e->nmi_blocked > 1 || e->nmi_pending > 1 || e->activity > VTR_SHUTDOWN ||
-	    memchr_inv(e->pad, 0, sizeof(e->pad)))
+	    e->pending_debug & ~debug)
 		return -EINVAL;
 	return vtr_event_check(&e->in_flight);
 }
@@ -276,15 +277,16 @@ static void tsc_get(struct vtr_vcpu *vcpu, void *payload, u32 bytes)
 	preempt_disable();
 	tsc->offset = vtr_backend->get_tsc_offset(vcpu);
 	preempt_enable();
-	tsc->khz = vtr_tsc_khz();
+	tsc->khz = vcpu->tsc_khz;
 }
 
 static int tsc_check(struct vtr_vcpu *vcpu, const void *payload, u32 bytes)
 {
 	const struct vtr_tsc *tsc = payload;
 
-	/* Another rate would need TSC scaling, which is not used yet. */
-	return tsc->pad || tsc->khz != vtr_tsc_khz() ? -EINVAL : 0;
+	u64 ratio;
+
+	return tsc->pad ? -EINVAL : vtr_tsc_ratio(tsc->khz, vtr_tsc_khz(), &ratio);
 }
 
 static int tsc_set(struct vtr_vcpu *vcpu, const void *payload, u32 bytes)
@@ -292,6 +294,7 @@ static int tsc_set(struct vtr_vcpu *vcpu, const void *payload, u32 bytes)
 	const struct vtr_tsc *tsc = payload;
 
 	preempt_disable();
+	vtr_tsc_set_rate(vcpu, tsc->khz);
 	vtr_backend->set_tsc_offset(vcpu, tsc->offset);
 	preempt_enable();
 	return 0;
@@ -316,7 +319,9 @@ static int io_check(struct vtr_vcpu *vcpu, const void *payload, u32 bytes)
 {
 	const struct vtr_io_state *io = payload;
 
-	if (memchr_inv(io->pad, 0, sizeof(io->pad)) || io->pending > VTR_PENDING_HYPERCALL)
+	if (memchr_inv(io->pad, 0, sizeof(io->pad)) ||
+	    (io->pending > VTR_PENDING_HYPERCALL && io->pending != VTR_PENDING_RDMSR &&
+	     io->pending != VTR_PENDING_WRMSR))
 		return -EINVAL;
 	if (io->pending && (!io->insn_bytes || io->insn_bytes > 15))
 		return -EINVAL;

@@ -26,7 +26,10 @@
 	{ VTR_HW_CR, "CR" }, { VTR_HW_DR, "DR" },			\
 	{ VTR_HW_EXCEPTION, "EXCEPTION" }, { VTR_HW_WINDOW, "WINDOW" },	\
 	{ VTR_HW_STEP, "STEP" }, { VTR_HW_INSN, "INSN" },		\
-	{ VTR_HW_FAIL, "FAIL" }, { VTR_HW_OTHER, "OTHER" }
+	{ VTR_HW_FAIL, "FAIL" }, { VTR_HW_OTHER, "OTHER" }, \
+	{ VTR_HW_TASK_SWITCH, "TASK_SWITCH" }, { VTR_HW_BAD_SLAT, "BAD_SLAT" }, \
+	{ VTR_HW_CACHE, "CACHE" }, { VTR_HW_SPIN, "SPIN" }, { VTR_HW_PMC, "PMC" }, \
+	{ VTR_HW_NOTICE, "NOTICE" }
 
 #define VTR_EXIT_NAMES							\
 	{ VTR_EXIT_NONE, "NONE" }, { VTR_EXIT_IO, "IO" },		\

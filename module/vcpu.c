@@ -164,7 +164,7 @@ static void fill_run_page(struct vtr_vcpu *vcpu)
 
 	preempt_disable();
 	vtr_backend->get_regs(vcpu, &regs);
-	run->ready_for_injection = !vcpu->queued.kind &&
+	run->ready_for_injection = !vcpu->queued.kind && !vcpu->pending &&
 		vtr_backend->can_inject(vcpu, VTR_EVENT_INTERRUPT);
 	preempt_enable();
 
@@ -412,6 +412,8 @@ static struct vtr_vcpu *alloc_vcpu(struct vtr_vm *vm, const struct vtr_create_vc
 	vcpu->apic_id = args->apic_id;
 	vcpu->cpu = -1;
 	vcpu->dr6 = VTR_DR6_ONES;
+	vcpu->tsc_khz = vtr_tsc_khz();
+	vtr_tsc_ratio(vcpu->tsc_khz, vtr_tsc_khz(), &vcpu->tsc_ratio);
 	mutex_init(&vcpu->mutex);
 	mutex_init(&vcpu->snapshot_lock);
 	spin_lock_init(&vcpu->snapshot_fill);
@@ -443,11 +445,13 @@ int vtr_vcpu_create(struct vtr_vm *vm, const struct vtr_create_vcpu *args)
 	if (vtr_vm_dead(vm))
 		return -EIO;
 
-	vcpu = alloc_vcpu(vm, args);
-	if (IS_ERR(vcpu))
-		return PTR_ERR(vcpu);
-
+	/* From here on the VM's policy stays as it is: the back end looks at it. */
 	mutex_lock(&vm->lock);
+	vcpu = alloc_vcpu(vm, args);
+	if (IS_ERR(vcpu)) {
+		mutex_unlock(&vm->lock);
+		return PTR_ERR(vcpu);
+	}
 	if (vm->vcpus[args->id]) {
 		mutex_unlock(&vm->lock);
 		free_vcpu(vcpu);

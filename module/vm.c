@@ -44,6 +44,7 @@ static void free_vm(struct kref *ref)
 
 	vtr_inspect_remove_vm(vm);
 	vtr_mem_destroy(vm);
+	vtr_policy_free(vm);
 	free_bare(vm);
 }
 

@@ -69,6 +69,20 @@ struct vtr_mem {
 };
 
 /**
+ * struct vtr_policy - what the program has chosen for its processors (module/policy.c)
+ * @cpuid, @nr_cpuid: CPUID table, NULL: the default
+ * @ranges, @nr_ranges: MSRs that the program answers
+ *
+ * Changed under vm->lock while there is no vCPU; constant as long as there is one.
+ */
+struct vtr_policy {
+	struct vtr_cpuid_entry *cpuid;
+	struct vtr_msr_range *ranges;
+	u32 nr_cpuid;
+	u32 nr_ranges;
+};
+
+/**
  * struct vtr_vm - a virtual machine
  * @ref: held by the VM fd and by each vCPU
  * @link: place in the list of VMs
@@ -79,7 +93,8 @@ struct vtr_mem {
  * @tsc_offset: what a new vCPU adds to the host's time stamp counter
  * @mm: the creator's address space; nobody else may run or change the VM
  * @mem: guest memory
- * @lock: guards the vCPU table
+ * @policy: what its processors look like
+ * @lock: guards the vCPU table and changes of @policy
  * @vcpus: vCPUs by id; an entry is set once and cleared when the vCPU fd is gone
  * @nr_vcpus: entries in @vcpus
  * @dead_lock: guards @dead_reason
@@ -97,6 +112,7 @@ struct vtr_vm {
 	u64 tsc_offset;
 	struct mm_struct *mm;
 	struct vtr_mem mem;
+	struct vtr_policy policy;
 
 	struct mutex lock;
 	/* guarded by lock (readers on other threads: READ_ONCE): */
@@ -140,7 +156,10 @@ enum vtr_request {
 #define VTR_DR7_ONES		0x00000400ULL
 
 /* Unfinished work that the next run must complete first (vtr_io_state.pending). */
-enum vtr_pending { VTR_PENDING_NONE, VTR_PENDING_IN, VTR_PENDING_HYPERCALL };
+enum vtr_pending {
+	VTR_PENDING_NONE, VTR_PENDING_IN, VTR_PENDING_HYPERCALL,
+	VTR_PENDING_RDMSR = 8, VTR_PENDING_WRMSR,
+};
 
 /**
  * struct vtr_vcpu - a virtual processor, neutral part
@@ -157,6 +176,7 @@ enum vtr_pending { VTR_PENDING_NONE, VTR_PENDING_IN, VTR_PENDING_HYPERCALL };
  * @nmi_pending: an NMI waits until the guest can take it
  * @activity: enum vtr_activity
  * @pending, @pending_bytes, @pending_port, @pending_insn_bytes: unfinished work of the user side
+ * @tsc_khz, @tsc_ratio: rate of the guest's time stamp counter (module/tsc.c)
  * @debug: VTR_DEBUG_*
  * @exit: the last exit
  * @cache: pages for second-level tables
@@ -197,6 +217,8 @@ struct vtr_vcpu {
 	u8 pending_bytes;
 	u16 pending_port;
 	u8 pending_insn_bytes;
+	u32 tsc_khz;
+	u64 tsc_ratio;
 	u32 debug;
 	struct vtr_exit exit;
 	struct vtr_slat_cache cache;
@@ -217,7 +239,7 @@ struct vtr_vcpu {
 	struct dentry *dentry;
 };
 
-/* Rate of the time stamp counter, the host's and each guest's. */
+/* Rate of the host's time stamp counter. */
 static inline u32 vtr_tsc_khz(void)
 {
 	return tsc_khz;
@@ -265,6 +287,13 @@ void vtr_complete_pending(struct vtr_vcpu *vcpu);
 void vtr_write_gpr(struct vtr_vcpu *vcpu, unsigned int nr, u64 value);
 u64 vtr_read_gpr(struct vtr_vcpu *vcpu, unsigned int nr);
 
+/* rare.c: the same for exits that are rare */
+int vtr_handle_task_switch(struct vtr_vcpu *vcpu);
+int vtr_handle_bad_slat(struct vtr_vcpu *vcpu);
+int vtr_handle_cache(struct vtr_vcpu *vcpu);
+int vtr_handle_spin(struct vtr_vcpu *vcpu);
+int vtr_handle_pmc(struct vtr_vcpu *vcpu);
+
 /* events.c */
 void vtr_queue_exception(struct vtr_vcpu *vcpu, u8 vector, bool has_error, u32 error);
 void vtr_queue_gp(struct vtr_vcpu *vcpu);
@@ -277,6 +306,8 @@ int vtr_event_check(const struct vtr_event *event);
 
 /* cpuid.c, msr.c, cr.c, hypercall.c */
 void vtr_cpuid(struct vtr_vcpu *vcpu, u32 leaf, u32 subleaf, u32 out[4]);
+void vtr_cpuid_default(u32 leaf, u32 subleaf, u32 out[4]);
+bool vtr_cpuid_default_entry(unsigned int index, struct vtr_cpuid_entry *entry);
 int vtr_msr_read(struct vtr_vcpu *vcpu, u32 index, u64 *value);
 int vtr_msr_write(struct vtr_vcpu *vcpu, u32 index, u64 value);
 extern const u32 vtr_msr_list[];
@@ -286,6 +317,21 @@ void vtr_cr_reload_pdptrs(struct vtr_vcpu *vcpu, const struct vtr_sregs *s);
 int vtr_efer_write(struct vtr_vcpu *vcpu, u64 value);
 bool vtr_in_64bit_code(struct vtr_vcpu *vcpu);
 bool vtr_hypercall(struct vtr_vcpu *vcpu, u64 nr);
+
+/* policy.c: what the program chooses */
+int vtr_policy_set_cpuid(struct vtr_vm *vm, const struct vtr_cpuid_table *args);
+int vtr_policy_check_cpuid(const struct vtr_cpuid_entry *entry, unsigned int nr);
+bool vtr_policy_cpuid(const struct vtr_vm *vm, u32 leaf, u32 subleaf, u32 out[4]);
+int vtr_policy_set_msr_filter(struct vtr_vm *vm, const struct vtr_msr_filter *args);
+int vtr_policy_check_ranges(const struct vtr_msr_range *range, unsigned int nr);
+bool vtr_policy_msr(const struct vtr_vm *vm, u32 index, bool write);
+void vtr_policy_free(struct vtr_vm *vm);
+
+/* tsc.c: the guest's time stamp counter */
+int vtr_tsc_ratio(u32 khz, u32 host_khz, u64 *ratio);
+u64 vtr_tsc_read(struct vtr_vcpu *vcpu);
+void vtr_tsc_write(struct vtr_vcpu *vcpu, u64 value);
+int vtr_tsc_set_rate(struct vtr_vcpu *vcpu, u32 khz);
 
 /* gwalk.c: the guest's own page tables */
 struct vtr_gwalk {

@@ -28,6 +28,7 @@ static int hw_init(void)
 	info->slat_2m = vmx_caps.ept_vpid & VMX_EPTVPID_PAGE_2M;
 	info->rdtscp = vmx_has_rdtscp();
 	info->step_insn = vmx_has_monitor_trap_flag();
+	info->tsc_fraction_bits = vmx_has_tsc_scaling() ? VMX_TSC_FRACTION_BITS : 0;
 	info->slat = &ept_ops;
 	return vmx_hw_init();
 }
@@ -102,6 +103,7 @@ struct vtr_backend vtr_vmx_backend = {
 	.set_dr7	= vmx_set_dr7,
 	.get_tsc_offset	= vmx_get_tsc_offset,
 	.set_tsc_offset	= vmx_set_tsc_offset,
+	.set_tsc_ratio	= vmx_set_tsc_ratio,
 	.skip_insn	= vmx_skip_insn,
 	.inject		= vmx_inject,
 	.can_inject	= vmx_can_inject,

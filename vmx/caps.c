@@ -62,7 +62,8 @@ static const struct control_word control_words[] = {
 	}, {
 		VMX_WORD_PROC2, "secondary processor-based", MSR_IA32_VMX_PROCBASED_CTLS2,
 		VMX_PROC2_ENABLE_EPT | VMX_PROC2_UNRESTRICTED_GUEST,
-		VMX_PROC2_ENABLE_VPID | VMX_PROC2_ENABLE_RDTSCP,
+		VMX_PROC2_ENABLE_VPID | VMX_PROC2_ENABLE_RDTSCP | VMX_PROC2_WBINVD_EXITING |
+		VMX_PROC2_PAUSE_LOOP_EXITING | VMX_PROC2_TSC_SCALING,
 		&vmx_caps.proc2,
 	}, {
 		VMX_WORD_EXIT, "VM-exit", MSR_IA32_VMX_TRUE_EXIT_CTLS,
@@ -312,9 +313,9 @@ static const struct feature_row feature_rows[] = {
 	  "dirty pages are found by write faults" },
 	{ VMX_WORD_PROC2, VMX_PROC2_VMCS_SHADOWING, false, false,
 	  "nested guests are not offered" },
-	{ VMX_WORD_PROC2, VMX_PROC2_TSC_SCALING, false, false,
+	{ VMX_WORD_PROC2, VMX_PROC2_TSC_SCALING, false, true,
 	  "guests see the host's TSC rate" },
-	{ VMX_WORD_PROC2, VMX_PROC2_PAUSE_LOOP_EXITING, false, false,
+	{ VMX_WORD_PROC2, VMX_PROC2_PAUSE_LOOP_EXITING, false, true,
 	  "a vCPU that spins for another burns its time slice" },
 };
 

@@ -58,6 +58,16 @@ static inline bool vmx_has_rdtscp(void)
 	return vmx_caps.proc2 & VMX_PROC2_ENABLE_RDTSCP;
 }
 
+static inline bool vmx_has_pause_loop_exiting(void)
+{
+	return vmx_caps.proc2 & VMX_PROC2_PAUSE_LOOP_EXITING;
+}
+
+static inline bool vmx_has_tsc_scaling(void)
+{
+	return vmx_caps.proc2 & VMX_PROC2_TSC_SCALING;
+}
+
 int vmx_probe(void);
 int vmx_check_this_core(void);
 bool vmx_feature(unsigned int index, struct vtr_feature *feature);

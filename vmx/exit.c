@@ -81,12 +81,20 @@ static void decode_slat(struct vtr_exit *exit)
 	exit->slat.access = q & (VTR_SLAT_READ | VTR_SLAT_WRITE | VTR_SLAT_EXEC);
 }
 
+/* Qualification of a task switch: selector of the TSS in 15:0, source in 31:30. */
+static void decode_task_switch(struct vtr_exit *exit)
+{
+	exit->task.selector = exit->qualification;
+	exit->task.source = (exit->qualification >> 30) & 3;
+}
+
 #define DR7_GD_BIT		BIT_ULL(13)
 #define INTR_INFO_VECTOR	0xff
 #define INTR_INFO_TYPE_SHIFT	8
 #define INTR_INFO_ERROR		BIT(11)
 #define INTR_INFO_UNBLOCKED_NMI	BIT(12)
 #define INTR_TYPE_NMI		2
+#define INTR_TYPE_INT1		5	/* privileged software exception */
 
 /*
  * #DB: the qualification holds what DR6 would have got; the processor has not
@@ -103,8 +111,9 @@ static void note_debug_exception(struct vtr_vmx_vcpu *v, u64 qualification)
 static void decode_exception(struct vtr_vmx_vcpu *v, struct vtr_exit *exit)
 {
 	u32 info = vmcs_read32(VMCS_VM_EXIT_INTR_INFO);
+	u32 type = (info >> INTR_INFO_TYPE_SHIFT) & 7;
 
-	if (((info >> INTR_INFO_TYPE_SHIFT) & 7) == INTR_TYPE_NMI) {
+	if (type == INTR_TYPE_NMI) {
 		exit->kind = VTR_HW_HOST_NMI;
 		return;
 	}
@@ -112,7 +121,9 @@ static void decode_exception(struct vtr_vmx_vcpu *v, struct vtr_exit *exit)
 	exit->exception.has_error = info & INTR_INFO_ERROR;
 	if (exit->exception.has_error)
 		exit->exception.error = vmcs_read32(VMCS_VM_EXIT_INTR_ERROR_CODE);
-	if (exit->exception.vector == X86_TRAP_DB)
+	/* INT1 leaves DR6 alone. */
+	exit->exception.by_int1 = type == INTR_TYPE_INT1;
+	if (exit->exception.vector == X86_TRAP_DB && !exit->exception.by_int1)
 		note_debug_exception(v, exit->qualification);
 }
 
@@ -157,6 +168,13 @@ static void decode(struct vtr_vmx_vcpu *v, struct vtr_exit *exit)
 		break;
 	case VMX_EXIT_EPT_VIOLATION:
 		decode_slat(exit);
+		break;
+	case VMX_EXIT_EPT_MISCONFIG:
+		/* There is no qualification: the entry itself is wrong. */
+		exit->slat.gpa = vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS);
+		break;
+	case VMX_EXIT_TASK_SWITCH:
+		decode_task_switch(exit);
 		break;
 	}
 }

@@ -50,6 +50,22 @@ static enum vtr_event_kind kind_of_type(u32 type)
 	return VTR_EVENT_NONE;
 }
 
+/*
+ * An event ends the shadow of STI or MOV SS, and the entry that delivers it goes
+ * by that: SDM 3C "Interruptibility State" (27.7.1).  But it checks first whether
+ * the shadow fits RFLAGS.TF and the pending debug exceptions, which a #DB that
+ * has just been taken out of them does not.  Interrupts and NMIs must not come in
+ * a shadow at all; there the check shall speak.
+ */
+static void end_shadow(void)
+{
+	u32 blocking = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY_INFO);
+
+	if (blocking & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS))
+		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY_INFO,
+			     blocking & ~(BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));
+}
+
 void vmx_inject(struct vtr_vcpu *vcpu, const struct vtr_event *event)
 {
 	u32 info;
@@ -58,6 +74,8 @@ void vmx_inject(struct vtr_vcpu *vcpu, const struct vtr_event *event)
 		vmcs_write32(VMCS_VM_ENTRY_INTR_INFO_FIELD, 0);
 		return;
 	}
+	if (event->kind != VTR_EVENT_INTERRUPT && event->kind != VTR_EVENT_NMI)
+		end_shadow();
 	info = INFO_VALID | hw_type[event->kind] << INFO_TYPE_SHIFT | event->vector;
 	/* In real mode exceptions push no error code. */
 	if (event->has_error && (vmcs_readl(VMCS_GUEST_CR0) & X86_CR0_PE)) {
@@ -118,15 +136,42 @@ static void set_proc_control(struct vtr_vcpu *vcpu, u32 bit, bool on)
 	}
 }
 
+/*
+ * In the shadow of STI no NMI may be injected, yet the NMI window counts as open
+ * there on some processors: the exit would come at once, again and again.  But
+ * STI has just allowed interrupts, so their window opens when the shadow ends:
+ * SDM 3C "Other Causes of VM Exits" (26.2).
+ */
 void vmx_set_window(struct vtr_vcpu *vcpu, enum vtr_event_kind kind, bool on)
 {
-	set_proc_control(vcpu, kind == VTR_EVENT_NMI ? VMX_PROC_NMI_WINDOW_EXITING :
-			 VMX_PROC_INTERRUPT_WINDOW_EXITING, on);
+	struct vtr_vmx_vcpu *v = to_vmx(vcpu);
+	u32 blocking;
+
+	if (kind == VTR_EVENT_INTERRUPT) {
+		v->want_interrupt_window = on;
+	} else {
+		blocking = on ? vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY_INFO) : 0;
+		v->nmi_after_sti = blocking & BLOCKED_BY_STI;
+		set_proc_control(vcpu, VMX_PROC_NMI_WINDOW_EXITING, on && !v->nmi_after_sti);
+	}
+	set_proc_control(vcpu, VMX_PROC_INTERRUPT_WINDOW_EXITING,
+			 v->want_interrupt_window || v->nmi_after_sti);
 }
 
 void vmx_set_step(struct vtr_vcpu *vcpu, bool on)
 {
 	set_proc_control(vcpu, VMX_PROC_MONITOR_TRAP_FLAG, on);
+}
+
+/* A single-step trap, together with break points that a MOV SS has held back. */
+static void queue_step(struct vtr_vcpu *vcpu)
+{
+	u64 pending = vmcs_readl(VMCS_GUEST_PENDING_DBG_EXCEPTIONS);
+
+	vcpu->dr6 |= DR_STEP | (pending & DR_TRAP_BITS);
+	if (pending)
+		vmcs_writel(VMCS_GUEST_PENDING_DBG_EXCEPTIONS, 0);
+	vtr_queue_exception(vcpu, X86_TRAP_DB, false, 0);
 }
 
 /*
@@ -136,19 +181,14 @@ void vmx_set_step(struct vtr_vcpu *vcpu, bool on)
 void vmx_skip_insn(struct vtr_vcpu *vcpu)
 {
 	u64 rip = vmcs_readl(VMCS_GUEST_RIP) + vcpu->exit.insn_bytes;
-	u32 blocking = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY_INFO);
 
 	/* Outside of 64-bit code RIP has 32 bits. */
 	if (!(vmcs_read32(VMCS_GUEST_CS_AR_BYTES) & BIT(13)))
 		rip &= 0xffffffffULL;
 	vmcs_writel(VMCS_GUEST_RIP, rip);
-	if (blocking & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS))
-		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY_INFO,
-			     blocking & ~(BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));
-	if (vmcs_readl(VMCS_GUEST_RFLAGS) & X86_EFLAGS_TF) {
-		vcpu->dr6 |= DR_STEP;
-		vtr_queue_exception(vcpu, X86_TRAP_DB, false, 0);
-	}
+	end_shadow();
+	if (vmcs_readl(VMCS_GUEST_RFLAGS) & X86_EFLAGS_TF)
+		queue_step(vcpu);
 }
 
 void vmx_get_blocking(struct vtr_vcpu *vcpu, struct vtr_events *events)
@@ -158,6 +198,8 @@ void vmx_get_blocking(struct vtr_vcpu *vcpu, struct vtr_events *events)
 	events->interrupt_shadow = (blocking & BLOCKED_BY_STI ? VTR_SHADOW_STI : 0) |
 				   (blocking & BLOCKED_BY_MOV_SS ? VTR_SHADOW_MOV_SS : 0);
 	events->nmi_blocked = !!(blocking & BLOCKED_BY_NMI);
+	events->pending_debug = vmcs_readl(VMCS_GUEST_PENDING_DBG_EXCEPTIONS) &
+		(VTR_PENDING_BREAKPOINTS | VTR_PENDING_ENABLED | VTR_PENDING_STEP);
 }
 
 void vmx_set_blocking(struct vtr_vcpu *vcpu, const struct vtr_events *events)
@@ -166,4 +208,5 @@ void vmx_set_blocking(struct vtr_vcpu *vcpu, const struct vtr_events *events)
 		     (events->interrupt_shadow & VTR_SHADOW_STI ? BLOCKED_BY_STI : 0) |
 		     (events->interrupt_shadow & VTR_SHADOW_MOV_SS ? BLOCKED_BY_MOV_SS : 0) |
 		     (events->nmi_blocked ? BLOCKED_BY_NMI : 0));
+	vmcs_writel(VMCS_GUEST_PENDING_DBG_EXCEPTIONS, events->pending_debug);
 }

@@ -26,6 +26,15 @@
 
 void vmx_exit_here(void);	/* enter.S: where each VM exit lands */
 
+/*
+ * A guest that executes PAUSE again and again, never more than the gap apart,
+ * for longer than the window, spins: SDM 3C "Controls for PAUSE-Loop Exiting"
+ * (25.6.13).  Two PAUSEs of one spin loop are some tens of ticks apart; a lock
+ * that is held by a running vCPU is mostly free again within the window.
+ */
+#define PLE_GAP_TICKS		128
+#define PLE_WINDOW_TICKS	4096
+
 /* ---- controls --------------------------------------------------------------------- */
 
 static void write_controls(struct vtr_vmx_vcpu *v)
@@ -62,6 +71,12 @@ static void write_controls(struct vtr_vmx_vcpu *v)
 	/* SDM 3C "VMCS Link Pointer": all ones, there is no shadow VMCS. */
 	vmcs_write64(VMCS_VMCS_LINK_POINTER, ~0ULL);
 	vmcs_write64(VMCS_TSC_OFFSET, v->base.vm->tsc_offset);
+	if (vmx_has_tsc_scaling())
+		vmcs_write64(VMCS_TSC_MULTIPLIER, 1ULL << VMX_TSC_FRACTION_BITS);
+	if (vmx_has_pause_loop_exiting()) {
+		vmcs_write32(VMCS_PLE_GAP, PLE_GAP_TICKS);
+		vmcs_write32(VMCS_PLE_WINDOW, PLE_WINDOW_TICKS);
+	}
 }
 
 /*
@@ -70,22 +85,25 @@ static void write_controls(struct vtr_vmx_vcpu *v)
  * (0 to 1FFFH) are in the first KiB, high ones (C0000000H ...) in the second,
  * writes in the third and the fourth: SDM 3C "MSR-Bitmap Address" (25.6.9).
  */
-static void let_through(unsigned long *bitmap, u32 msr)
+static void let_through(struct vtr_vmx_vcpu *v, u32 msr)
 {
 	unsigned int bit = (msr & 0x1fff) + (msr >= 0xc0000000 ? 1024 * 8 : 0);
 
-	__clear_bit(bit, bitmap);
-	__clear_bit(bit + 2048 * 8, bitmap);
+	/* What the program wants to answer must exit. */
+	if (!vtr_policy_msr(v->base.vm, msr, false))
+		__clear_bit(bit, v->msr_bitmap);
+	if (!vtr_policy_msr(v->base.vm, msr, true))
+		__clear_bit(bit + 2048 * 8, v->msr_bitmap);
 }
 
 void vmx_setup_msr_bitmap(struct vtr_vmx_vcpu *v)
 {
 	memset(v->msr_bitmap, 0xff, PAGE_SIZE);
-	let_through(v->msr_bitmap, MSR_FS_BASE);
-	let_through(v->msr_bitmap, MSR_GS_BASE);
-	let_through(v->msr_bitmap, MSR_IA32_SYSENTER_CS);
-	let_through(v->msr_bitmap, MSR_IA32_SYSENTER_ESP);
-	let_through(v->msr_bitmap, MSR_IA32_SYSENTER_EIP);
+	let_through(v, MSR_FS_BASE);
+	let_through(v, MSR_GS_BASE);
+	let_through(v, MSR_IA32_SYSENTER_CS);
+	let_through(v, MSR_IA32_SYSENTER_ESP);
+	let_through(v, MSR_IA32_SYSENTER_EIP);
 }
 
 /* ---- host state -------------------------------------------------------------------- */

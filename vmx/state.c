@@ -354,6 +354,11 @@ u64 vmx_get_tsc_offset(struct vtr_vcpu *vcpu)
 	return vmcs_read64(VMCS_TSC_OFFSET);
 }
 
+void vmx_set_tsc_ratio(struct vtr_vcpu *vcpu, u64 ratio)
+{
+	vmcs_write64(VMCS_TSC_MULTIPLIER, ratio);
+}
+
 void vmx_set_tsc_offset(struct vtr_vcpu *vcpu, u64 offset)
 {
 	vmcs_write64(VMCS_TSC_OFFSET, offset);

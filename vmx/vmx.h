@@ -51,6 +51,8 @@ struct vmx_core {
 };
 DECLARE_PER_CPU(struct vmx_core, vmx_core);
 
+#define VMX_TSC_FRACTION_BITS	48	/* of the field TSC_MULTIPLIER */
+
 /* MSRs that VMX does not switch: by hand, once per stay in the guest. */
 enum vmx_switched_msr {
 	VMX_MSR_STAR, VMX_MSR_LSTAR, VMX_MSR_CSTAR, VMX_MSR_SYSCALL_MASK,
@@ -71,6 +73,8 @@ enum vmx_switched_msr {
  * @host_fs_base: of the host's thread
  * @host_cr3, @host_cr4: what the VMCS host fields hold
  * @proc_controls: what the VMCS field holds
+ * @want_interrupt_window: the core has asked for it
+ * @nmi_after_sti: an NMI waits for the end of an STI's shadow, by the same window
  */
 struct vtr_vmx_vcpu {
 	struct vtr_vcpu base;
@@ -88,6 +92,8 @@ struct vtr_vmx_vcpu {
 	unsigned long host_cr3;
 	unsigned long host_cr4;
 	u32 proc_controls;
+	bool want_interrupt_window;
+	bool nmi_after_sti;
 };
 
 static inline struct vtr_vmx_vcpu *to_vmx(struct vtr_vcpu *vcpu)
@@ -153,6 +159,7 @@ u64 vmx_get_dr7(struct vtr_vcpu *vcpu);
 void vmx_set_dr7(struct vtr_vcpu *vcpu, u64 dr7);
 u64 vmx_get_tsc_offset(struct vtr_vcpu *vcpu);
 void vmx_set_tsc_offset(struct vtr_vcpu *vcpu, u64 offset);
+void vmx_set_tsc_ratio(struct vtr_vcpu *vcpu, u64 ratio);
 extern const u32 vmx_switched_msr_index[VMX_NR_SWITCHED_MSRS];
 
 /* snapshot.c */

@@ -180,9 +180,8 @@ static void efer_is_read_from_the_back_end(struct kunit *test)
 
 static void msrs_of_the_host_do_not_exist(struct kunit *test)
 {
-	static const u32 hidden[] = { MSR_IA32_FEAT_CTL, MSR_IA32_VMX_BASIC, MSR_IA32_MISC_ENABLE,
-				      MSR_IA32_SPEC_CTRL, MSR_IA32_APICBASE, MSR_PLATFORM_INFO, 0,
-				      0xffffffff };
+	static const u32 hidden[] = { MSR_IA32_FEAT_CTL, MSR_IA32_VMX_BASIC, MSR_IA32_SPEC_CTRL,
+				      MSR_IA32_APICBASE, 0, 0xffffffff };
 	struct machine *m = test->priv;
 	u64 value;
 
@@ -193,6 +192,29 @@ static void msrs_of_the_host_do_not_exist(struct kunit *test)
 		KUNIT_EXPECT_NE_MSG(test, vtr_msr_write(&m->vcpu->base, hidden[i], 0), 0,
 				    "MSR %#x", hidden[i]);
 	}
+	machine_put(m);
+}
+
+/* What guests touch without asking CPUID: one value, which stays. */
+static void msrs_with_one_value_keep_it(struct kunit *test)
+{
+	struct machine *m = test->priv;
+	struct vtr_vcpu *v = &m->vcpu->base;
+	u64 value = 1, fast = MSR_IA32_MISC_ENABLE_FAST_STRING;
+
+	machine_load(m);
+	KUNIT_EXPECT_EQ(test, vtr_msr_read(v, MSR_IA32_UCODE_REV, &value), 0);
+	KUNIT_EXPECT_EQ(test, value, 0ULL);
+	KUNIT_EXPECT_EQ(test, vtr_msr_write(v, MSR_IA32_UCODE_REV, 0), 0);
+	KUNIT_EXPECT_NE(test, vtr_msr_write(v, MSR_IA32_UCODE_REV, 1), 0);
+	KUNIT_EXPECT_EQ(test, vtr_msr_read(v, MSR_IA32_MISC_ENABLE, &value), 0);
+	/* Fast strings may be switched off without effect, all else not at all. */
+	KUNIT_EXPECT_EQ(test, vtr_msr_write(v, MSR_IA32_MISC_ENABLE, value ^ fast), 0);
+	KUNIT_EXPECT_NE(test, vtr_msr_write(v, MSR_IA32_MISC_ENABLE, value ^ 8), 0);
+	v->tsc_khz = 2345678;
+	KUNIT_EXPECT_EQ(test, vtr_msr_read(v, MSR_PLATFORM_INFO, &value), 0);
+	KUNIT_EXPECT_EQ(test, value, 23ULL << 8);
+	KUNIT_EXPECT_NE(test, vtr_msr_write(v, MSR_PLATFORM_INFO, 0), 0);
 	machine_put(m);
 }
 
@@ -209,6 +231,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(no_msr_is_listed_twice),
 	KUNIT_CASE(efer_is_read_from_the_back_end),
 	KUNIT_CASE(msrs_of_the_host_do_not_exist),
+	KUNIT_CASE(msrs_with_one_value_keep_it),
 	{}
 };
 

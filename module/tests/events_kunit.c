@@ -190,6 +190,10 @@ static void inject_answers_by_the_guests_state(struct kunit *test)
 	m->vcpu->blocking.interrupt_shadow = VTR_SHADOW_STI;
 	KUNIT_EXPECT_EQ(test, inject(m, &irq), -EAGAIN);	/* right after STI */
 	m->vcpu->blocking.interrupt_shadow = 0;
+	m->vcpu->base.pending = VTR_PENDING_IN;
+	KUNIT_EXPECT_EQ(test, inject(m, &irq), -EAGAIN);	/* an answer is missing */
+	KUNIT_EXPECT_EQ(test, inject(m, &ud), -EAGAIN);
+	m->vcpu->base.pending = VTR_PENDING_NONE;
 	KUNIT_EXPECT_EQ(test, inject(m, &irq), 0);
 	KUNIT_EXPECT_EQ(test, inject(m, &irq), -EBUSY);
 	KUNIT_EXPECT_EQ(test, inject(m, &ud), -EBUSY);

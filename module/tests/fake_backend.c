@@ -232,6 +232,7 @@ static void get_blocking(struct vtr_vcpu *vcpu, struct vtr_events *events)
 {
 	events->interrupt_shadow = fake_of(vcpu)->blocking.interrupt_shadow;
 	events->nmi_blocked = to_fake(vcpu)->blocking.nmi_blocked;
+	events->pending_debug = to_fake(vcpu)->blocking.pending_debug;
 }
 
 static void set_blocking(struct vtr_vcpu *vcpu, const struct vtr_events *events)
@@ -257,6 +258,11 @@ static u64 get_tsc_offset(struct vtr_vcpu *vcpu)
 static void set_tsc_offset(struct vtr_vcpu *vcpu, u64 offset)
 {
 	fake_of(vcpu)->tsc_offset = offset;
+}
+
+static void set_tsc_ratio(struct vtr_vcpu *vcpu, u64 ratio)
+{
+	fake_of(vcpu)->tsc_ratio = ratio;
 }
 
 static void skip_insn(struct vtr_vcpu *vcpu)
@@ -353,7 +359,7 @@ struct vtr_backend fake_backend = {
 	.id		 = VTR_BACKEND_FAKE,
 	.name		 = "fake",
 	.info		 = { .gpa_bits = 39, .slat_2m = true, .rdtscp = true,
-			     .step_insn = true },
+			     .step_insn = true, .tsc_fraction_bits = 48 },
 	.probe		 = probe,
 	.hw_init	 = hw_init,
 	.hw_exit	 = hw_exit,
@@ -382,6 +388,7 @@ struct vtr_backend fake_backend = {
 	.set_dr7	 = set_dr7,
 	.get_tsc_offset	 = get_tsc_offset,
 	.set_tsc_offset	 = set_tsc_offset,
+	.set_tsc_ratio	 = set_tsc_ratio,
 	.skip_insn	 = skip_insn,
 	.inject		 = inject,
 	.can_inject	 = can_inject,

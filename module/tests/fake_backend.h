@@ -36,7 +36,7 @@ struct fake_step {
  * @script, @nr_steps: what the guest does; after the end it halts
  * @entries: entries so far, which is also the number of the next step
  * @regs: RSP, RIP and RFLAGS; the other registers are in @base
- * @sregs, @blocking, @dr7, @tsc_offset, @pdptrs: guest state
+ * @sregs, @blocking, @dr7, @tsc_offset, @tsc_ratio, @pdptrs: guest state
  * @msrs: values of vtr_msr_list
  * @injected: event for the next entry
  * @delivered, @nr_delivered: events that the guest has got
@@ -56,6 +56,7 @@ struct fake_vcpu {
 	struct vtr_events blocking;
 	u64 dr7;
 	u64 tsc_offset;
+	u64 tsc_ratio;
 	u64 pdptrs[4];
 	u64 msrs[32];
 

@@ -419,6 +419,20 @@ static void intercepted_exceptions_go_back(struct kunit *test)
 
 /* ---- control and debug registers ------------------------------------------------------------ */
 
+static void int1_returns_behind_itself(struct kunit *test)
+{
+	static const struct fake_step script[] = {
+		STEP(EXCEPTION, .exception = { .vector = X86_TRAP_DB, .by_int1 = true }),
+	};
+	struct machine *m = test->priv;
+
+	KUNIT_EXPECT_EQ(test, RUN(m, script), 0);
+	KUNIT_ASSERT_EQ(test, m->vcpu->nr_delivered, 1u);
+	KUNIT_EXPECT_EQ(test, m->vcpu->delivered[0].kind, VTR_EVENT_PRIV_SOFT_EXC);
+	KUNIT_EXPECT_EQ(test, m->vcpu->delivered[0].vector, X86_TRAP_DB);
+	KUNIT_EXPECT_EQ(test, m->vcpu->delivered[0].insn_bytes, 2);
+}
+
 static void mov_from_cr_reads_the_guests_value(struct kunit *test)
 {
 	static const struct fake_step script[] = {
@@ -550,6 +564,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(string_io_kills_the_vm_for_now),
 	KUNIT_CASE(instructions_that_do_not_exist_fault),
 	KUNIT_CASE(intercepted_exceptions_go_back),
+	KUNIT_CASE(int1_returns_behind_itself),
 	KUNIT_CASE(mov_from_cr_reads_the_guests_value),
 	KUNIT_CASE(mov_to_cr_faults_without_effect),
 	KUNIT_CASE(clts_and_lmsw_change_their_bits_only),

@@ -264,15 +264,15 @@ SPOIL(shadow_unknown, struct vtr_events, p->interrupt_shadow = 4)
 SPOIL(nmi_blocked_2, struct vtr_events, p->nmi_blocked = 2)
 SPOIL(nmi_pending_2, struct vtr_events, p->nmi_pending = 2)
 SPOIL(activity_unknown, struct vtr_events, p->activity = 200)
-SPOIL(events_pad, struct vtr_events, p->pad[0] = 1)
+SPOIL(debug_unknown, struct vtr_events, p->pending_debug = 1 << 16)
 SPOIL(event_unknown, struct vtr_events, p->in_flight.kind = 99)
 SPOIL(event_error, struct vtr_events, p->in_flight.has_error = 0)
 SPOIL(dr6_reserved, struct vtr_debug_regs, p->dr6 = 0)
 SPOIL(dr6_wide, struct vtr_debug_regs, p->dr6 |= BIT_ULL(40))
 SPOIL(dr7_wide, struct vtr_debug_regs, p->dr7 |= BIT_ULL(40))
-SPOIL(tsc_rate, struct vtr_tsc, p->khz++)
+SPOIL(tsc_rate, struct vtr_tsc, p->khz = 0)
 SPOIL(tsc_pad, struct vtr_tsc, p->pad = 1)
-SPOIL(io_pending_unknown, struct vtr_io_state, p->pending = 9)
+SPOIL(io_pending_unknown, struct vtr_io_state, p->pending = 10)
 SPOIL(io_bytes_3, struct vtr_io_state, p->bytes = 3)
 SPOIL(io_insn_bytes_0, struct vtr_io_state, p->insn_bytes = 0)
 SPOIL(io_insn_bytes_16, struct vtr_io_state, p->insn_bytes = 16)
@@ -292,7 +292,7 @@ static void bad_contents_are_refused(struct kunit *test)
 		{ VTR_STATE_MSRS, msr_value },
 		{ VTR_STATE_EVENTS, shadow_both }, { VTR_STATE_EVENTS, shadow_unknown },
 		{ VTR_STATE_EVENTS, nmi_blocked_2 }, { VTR_STATE_EVENTS, nmi_pending_2 },
-		{ VTR_STATE_EVENTS, activity_unknown }, { VTR_STATE_EVENTS, events_pad },
+		{ VTR_STATE_EVENTS, activity_unknown }, { VTR_STATE_EVENTS, debug_unknown },
 		{ VTR_STATE_EVENTS, event_unknown }, { VTR_STATE_EVENTS, event_error },
 		{ VTR_STATE_DEBUG, dr6_reserved }, { VTR_STATE_DEBUG, dr6_wide },
 		{ VTR_STATE_DEBUG, dr7_wide },

@@ -2,7 +2,7 @@
 /*
  * A guest that makes every kind of exit and checks what comes back.
  *
- * Long mode, ELF64, one vCPU.  Sections (1) to (9), one kind each; the number
+ * Long mode, ELF64, one vCPU.  Sections (1) to (11), one kind each; the number
  * of a check tells its section (check 31 is in section 3).  Faults are expected
  * by `faults`: the instruction in it must raise the vector given, with the error
  * code given, at its own address.  After the report it halts, and if it is run
@@ -14,6 +14,7 @@
 #define EFER		0xc0000080
 #define LSTAR		0xc0000082
 #define KERNEL_GS_BASE	0xc0000102
+#define TSC_AUX		0xc0000103
 #define NO_SUCH_MSR	0x12345678
 #define UD		6
 #define GP		13
@@ -31,6 +32,10 @@
 #define CR4_PSE		(1 << 4)
 #define CR4_PAE		(1 << 5)
 #define CR4_VMXE	(1 << 13)
+
+/* In a descriptor table of this guest, behind those of the boot protocol. */
+#define SEL_TSS		0x20
+#define SEL_LDT		0x30
 
 	/*
 	 * @insn must fault with @vector and @error.  The handler notes vector,
@@ -311,6 +316,96 @@ _start:
 	movb	$0x8e, idt + GP * 16 + 5
 	faults	92, GP, 0, rdmsr
 
+	/* (10) more instructions that this processor does not have */
+	faults	101, UD, -1, vmclear FRESH_MEMORY
+	faults	101, UD, -1, vmlaunch
+	faults	101, UD, -1, vmptrld FRESH_MEMORY
+	faults	101, UD, -1, vmread %rax, %rbx
+	faults	101, UD, -1, vmwrite %rax, %rbx
+	faults	101, UD, -1, vmxon FRESH_MEMORY
+	faults	101, UD, -1, invept FRESH_MEMORY, %rax
+	faults	101, UD, -1, invvpid FRESH_MEMORY, %rax
+	faults	101, UD, -1, vmfunc
+	faults	102, UD, -1, getsec
+	faults	103, UD, -1, rsm
+	xor	%ecx, %ecx
+	xor	%edx, %edx
+	mov	$FRESH_MEMORY, %eax
+	faults	104, UD, -1, monitor
+	faults	105, UD, -1, mwait
+	mov	$1, %eax
+	faults	106, UD, -1, xsetbv
+	faults	107, UD, -1, invpcid FRESH_MEMORY, %rax
+	faults	108, UD, -1, xsaves FRESH_MEMORY
+	faults	108, UD, -1, xrstors FRESH_MEMORY
+	faults	109, UD, -1, encls
+	/* The counter that every number is: one too many. */
+	xor	%ecx, %ecx
+	faults	110, GP, 0, rdpmc
+
+	/* (11) done as nothing, or by the processor itself */
+	movq	$0x77, FRESH_MEMORY + 0x5000
+	invd
+	cmpq	$0x77, FRESH_MEMORY + 0x5000
+	expect	e, 111
+	wbinvd
+	invlpg	FRESH_MEMORY
+	mov	$20000, %ecx
+1:	pause				/* long enough for PAUSE-loop exiting */
+	dec	%ecx
+	jnz	1b
+	rdtsc
+	mov	%eax, %esi
+	shl	$32, %rdx
+	or	%rdx, %rsi
+	rdtsc
+	shl	$32, %rdx
+	or	%rdx, %rax
+	cmp	%rsi, %rax
+	expect	ae, 112			/* the emulator counts in steps */
+	mov	%rax, %rsi
+	mov	$TSC_AUX, %ecx
+	mov	$0x1234, %eax
+	xor	%edx, %edx
+	wrmsr
+	rdtscp
+	cmp	$0x1234, %ecx
+	expect	e, 113
+	shl	$32, %rdx
+	or	%rdx, %rax
+	cmp	%rsi, %rax
+	expect	ae, 114
+	/* Nobody watches the descriptor-table registers. */
+	sgdt	seen_table
+	lgdt	own_gdtr
+	sgdt	seen_table
+	cmpq	$own_gdt, seen_table + 2
+	expect	e, 115
+	sidt	seen_table
+	cmpq	$idt, seen_table + 2
+	expect	e, 116
+	mov	$SEL_TSS, %eax
+	ltr	%ax
+	str	%ebx
+	cmp	%eax, %ebx
+	expect	e, 117
+	mov	$SEL_LDT, %eax
+	lldt	%ax
+	sldt	%ebx
+	cmp	%eax, %ebx
+	expect	e, 118
+	mov	$1, %eax
+	cpuid
+	bt	$30, %ecx
+	jnc	1f
+	rdrand	%rax
+1:	mov	$7, %eax
+	xor	%ecx, %ecx
+	cpuid
+	bt	$18, %ebx
+	jnc	1f
+	rdseed	%rax
+1:
 	mov	$0, %eax
 	mov	$DEBUG_EXIT, %dx
 	out	%eax, %dx
@@ -389,6 +484,18 @@ idtr:		.word	16 * 16 - 1
 		.quad	idt
 no_idt:		.word	0
 		.quad	0
+	.balign	8
+own_gdt:	.quad	0
+		.quad	0x00cf9b000000ffff	/* 08: code, 32 bits */
+		.quad	0x00cf93000000ffff	/* 10: data */
+		.quad	0x00af9b000000ffff	/* 18: code, 64 bits */
+		.quad	0x0000890000000067	/* 20: TSS at 0, 16 bytes */
+		.quad	0
+		.quad	0x000082000000000f	/* 30: LDT at 0, 16 bytes */
+		.quad	0
+own_gdtr:	.word	. - own_gdt - 1
+		.quad	own_gdt
+seen_table:	.skip	16
 
 	.bss
 	.balign	16

@@ -8,9 +8,13 @@
  *	(3) 32-bit paging, 4 MiB pages	  CR4.PSE, CR0.PG
  *	(4) PAE paging, 2 MiB pages
  *	(5) long mode, 64-bit code	  EFER.LME, CR0.PG
+ *	(c) compatibility mode and back to 64-bit code
  *	(6) back: compatibility mode, protected mode, 16-bit segments
  *	(7) real mode again
- * Each stage prints its digit by HC_PUTCHAR; a test uses that moment to look at
+ *	(b) big real mode: real mode with a data segment of 4 GiB
+ *	(v) virtual-8086 mode, left by an INT that its privilege does not allow
+ *	(p) protected mode again
+ * Each stage prints its character by HC_PUTCHAR; a test uses that moment to look at
  * the vCPU (address translation, state).  Linear 400000H is mapped to the
  * physical address MIRROR + 400000H + something that differs by stage, and the
  * stage checks that it sees what it wrote there before.
@@ -36,9 +40,14 @@
 #define SEL_CODE64	0x18
 #define SEL_CODE16	0x20
 #define SEL_DATA16	0x28
+#define SEL_TSS		0x30
 
-	.macro stage digit
-	mov	$\digit, %ebx
+#define STACK_TOP	0x7000
+#define V86_STACK_TOP	0x6000
+#define EFLAGS_VM	(1 << 17)
+
+	.macro stage character
+	mov	$\character, %ebx
 	mov	$HC_PUTCHAR, %eax
 	vmcall
 	.endm
@@ -53,7 +62,7 @@ _start:
 	mov	%ax, %ds
 	mov	%ax, %es
 	mov	%ax, %ss
-	mov	$0x7000, %sp
+	mov	$STACK_TOP, %sp
 	movw	$real_handler, 0x21 * 4
 	movw	$0, 0x21 * 4 + 2
 	stage	'1'
@@ -153,6 +162,20 @@ long_mode:
 	mov	$0x123456789abcdef0, %r14
 	cmp	%r14, %r15
 	expect	e, 6
+	ljmp	*to_visit
+
+	/* (c) The same tables, 32 bits; the upper halves of R8 to R15 wait. */
+	.code32
+visit:
+	stage	'c'
+	cmpl	$0x64646464, WINDOW
+	expect	e, 7
+	ljmp	$SEL_CODE64, $back_in_long_mode
+
+	.code64
+back_in_long_mode:
+	cmp	%r14, %r15
+	expect	e, 8
 	/*
 	 * Upper halves do not count in 32-bit code, so fill them before going
 	 * there: EBX is what the next MOV to CR0 takes.
@@ -208,9 +231,92 @@ real_again:
 	int	$0x21
 	cmp	$0x2121, %si
 	jne	failed_16
+
+	/* (b) A descriptor loaded in protected mode keeps its limit in real mode. */
+	cli
+	lgdt	gdtr
+	mov	%cr0, %eax
+	or	$1, %al
+	mov	%eax, %cr0
+	mov	$SEL_DATA32, %bx
+	mov	%bx, %ds
+	and	$~1, %al
+	mov	%eax, %cr0
+	ljmp	$0, $big_real
+big_real:
+	stage	'b'
+	mov	$TARGET_LONG, %ebx
+	cmpl	$0x64646464, (%ebx)
+	jne	failed_16
+	xor	%si, %si
+	int	$0x21
+	cmp	$0x2121, %si
+	jne	failed_16
+
+	/* (v) Only IRET leads into virtual-8086 mode, only an exception out of it. */
+	smsw	%ax
+	or	$1, %ax
+	lmsw	%ax
+	ljmp	$SEL_CODE32, $monitor
+
+	.code32
+monitor:
+	mov	$SEL_DATA32, %eax
+	mov	%eax, %ds
+	mov	%eax, %es
+	mov	%eax, %ss
+	mov	$STACK_TOP, %esp
+	lidt	idtr
+	mov	$SEL_TSS, %eax
+	ltr	%ax
+	push	$0				/* GS, FS, DS, ES */
+	push	$0
+	push	$0
+	push	$0
+	push	$0				/* SS:ESP */
+	push	$V86_STACK_TOP
+	push	$EFLAGS_VM | 2			/* IOPL 0 */
+	push	$0				/* CS:EIP */
+	push	$virtual
+	iret
+
+	.code16
+virtual:
+	stage	'v'
+	push	%bx				/* through SS with base 0 */
+	cmpw	$'v', V86_STACK_TOP - 2
+	jne	failed_16
+	xor	%eax, %eax
+	cpuid					/* exits and comes back here */
+	mov	$0x7676, %si
+not_allowed:
+	int	$0x21
+	jmp	failed_16
+
+	/* #GP(0) at the INT: error code, EIP, CS, EFLAGS on the stack of the TSS. */
+	.code32
+gp_handler:
+	mov	$SEL_DATA32, %eax
+	mov	%eax, %ds
+	mov	%eax, %es
+	cmpl	$0, (%esp)
+	expect	e, 9
+	cmpl	$not_allowed, 4(%esp)
+	expect	e, 10
+	testl	$EFLAGS_VM, 12(%esp)
+	expect	nz, 11
+	cmp	$0x7676, %si
+	expect	e, 12
+
+	/* (p) */
+	stage	'p'
 	stage	'\n'
 	pass
 
+	.balign	8
+to_visit:
+	.long	visit
+	.word	SEL_CODE32
 	.balign	8
 to_compatibility:
 	.long	compatibility
@@ -222,8 +328,20 @@ gdt:	.quad	0
 	.quad	0x00af9b000000ffff	/* 18: code, 64 bits */
 	.quad	0x00009b000000ffff	/* 20: code, 16 bits */
 	.quad	0x000093000000ffff	/* 28: data, limit FFFFH as in real mode */
+	.word	0x67, tss		/* 30: TSS, 32 bits */
+	.byte	0, 0x89, 0, 0
 gdtr:	.word	. - gdt - 1
 	.long	gdt
+
+	.balign	8
+idt:	.skip	13 * 8
+	.word	gp_handler, SEL_CODE32, 0x8e00, 0
+idtr:	.word	. - idt - 1
+	.long	idt
+
+	.balign	8
+tss:	.long	0, STACK_TOP, SEL_DATA32	/* ESP0, SS0 */
+	.skip	0x68 - 12
 
 	.balign	4096
 directory:	.skip	4096

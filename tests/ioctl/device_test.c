@@ -154,10 +154,13 @@ struct sized_call {
 static const struct sized_call sized_calls[] = {
 	SIZED(0, VTR_GET_CAPS, struct vtr_caps),
 	SIZED(0, VTR_CREATE_VM, struct vtr_create_vm),
+	SIZED(0, VTR_GET_CPUID, struct vtr_cpuid_table),
 	SIZED(1, VTR_VM_SET_SLOT, struct vtr_slot),
 	SIZED(1, VTR_VM_CREATE_VCPU, struct vtr_create_vcpu),
 	SIZED(1, VTR_VM_GET_INFO, struct vtr_vm_info),
 	SIZED(1, VTR_VM_WALK, struct vtr_walk),
+	SIZED(1, VTR_VM_SET_CPUID, struct vtr_cpuid_table),
+	SIZED(1, VTR_VM_SET_MSR_FILTER, struct vtr_msr_filter),
 	SIZED(2, VTR_VCPU_GET_STATE, struct vtr_state_buffer),
 	SIZED(2, VTR_VCPU_SET_STATE, struct vtr_state_buffer),
 	SIZED(2, VTR_VCPU_DEBUG, struct vtr_debug),

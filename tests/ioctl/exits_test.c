@@ -14,10 +14,12 @@
 
 /* The processor's own numbers: SDM 3D "VMX Basic Exit Reasons" (appendix C). */
 enum {
-	EXIT_TRIPLE_FAULT = 2, EXIT_CPUID = 10, EXIT_HLT = 12, EXIT_VMCALL = 18,
-	EXIT_VMPTRST = 22, EXIT_VMRESUME = 24, EXIT_VMXOFF = 26, EXIT_CR = 28, EXIT_DR = 29,
-	EXIT_IO = 30,
-	EXIT_RDMSR = 31, EXIT_WRMSR = 32, EXIT_EPT_VIOLATION = 48,
+	EXIT_TRIPLE_FAULT = 2, EXIT_TASK_SWITCH = 9, EXIT_CPUID = 10, EXIT_HLT = 12,
+	EXIT_INVD = 13, EXIT_RDPMC = 15, EXIT_VMCALL = 18, EXIT_VMCLEAR, EXIT_VMLAUNCH,
+	EXIT_VMPTRLD, EXIT_VMPTRST, EXIT_VMREAD, EXIT_VMRESUME, EXIT_VMWRITE, EXIT_VMXOFF,
+	EXIT_VMXON, EXIT_CR = 28, EXIT_DR = 29, EXIT_IO = 30, EXIT_RDMSR = 31, EXIT_WRMSR = 32,
+	EXIT_MWAIT = 36, EXIT_MONITOR = 39, EXIT_PAUSE = 40, EXIT_EPT_VIOLATION = 48,
+	EXIT_INVEPT = 50, EXIT_INVVPID = 53, EXIT_WBINVD = 54,
 };
 
 #define GUEST_BYTES	(16 * MB)
@@ -58,7 +60,11 @@ static void counts_by_reason_are_right(void)
 	} wanted[] = {
 		{ EXIT_CPUID, 4 }, { EXIT_RDMSR, 6 }, { EXIT_WRMSR, 4 }, { EXIT_IO, 9 },
 		{ EXIT_VMCALL, 5 }, { EXIT_EPT_VIOLATION, 8 }, { EXIT_CR, 8 }, { EXIT_DR, 10 },
-		{ EXIT_VMXOFF, 1 }, { EXIT_VMRESUME, 1 }, { EXIT_VMPTRST, 1 },
+		{ EXIT_INVD, 1 }, { EXIT_RDPMC, 1 }, { EXIT_VMCLEAR, 1 }, { EXIT_VMLAUNCH, 1 },
+		{ EXIT_VMPTRLD, 1 }, { EXIT_VMPTRST, 1 }, { EXIT_VMREAD, 1 },
+		{ EXIT_VMRESUME, 1 }, { EXIT_VMWRITE, 1 }, { EXIT_VMXOFF, 1 }, { EXIT_VMXON, 1 },
+		{ EXIT_INVEPT, 1 }, { EXIT_INVVPID, 1 }, { EXIT_MONITOR, 1 }, { EXIT_MWAIT, 1 },
+		{ EXIT_WBINVD, 1 }, { EXIT_PAUSE, 1 },
 	};
 	struct vcpu *vcpu = guest_from_file("exits", 0);
 	struct served served = {};
@@ -84,6 +90,28 @@ static void counts_by_reason_are_right(void)
 	CHECK(stats.injections >= 10);
 }
 
+/* The guest does all of these (exits.S), and the processor needs nobody's help. */
+static void what_the_processor_does_alone_does_not_exit(void)
+{
+	static const unsigned int reasons[] = {
+		14,	/* INVLPG */
+		16,	/* RDTSC */
+		46, 47,	/* descriptor-table registers */
+		51,	/* RDTSCP */
+		57, 61,	/* RDRAND, RDSEED */
+		58,	/* INVPCID: a #UD */
+	};
+	struct vcpu *vcpu = guest_from_file("exits", 0);
+	struct served served = {};
+	struct vtr_vcpu_stats stats;
+
+	expect_pass(vcpu, &served);
+	stats = get_stats(vcpu);
+	for (unsigned int i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		CHECK_MSG(!stats.count[reasons[i]], "%llu exits for reason %u",
+			  (unsigned long long)stats.count[reasons[i]], reasons[i]);
+}
+
 static void halt_then_triple_fault(void)
 {
 	struct vcpu *vcpu = guest_from_file("exits", 0);
@@ -102,51 +130,70 @@ static void halt_then_triple_fault(void)
 	CHECK_NUM(get_info(vcpu->vm).flags & VTR_VM_DEAD, 0);
 }
 
-static void check_mode(struct vcpu *vcpu, struct served *served, char c)
+struct stage {
+	char character;
+	uint64_t gpa, page_bytes;	/* of linear 400123H */
+	bool pe, pg, lma, code64, vm;
+	uint32_t ds_limit;
+};
+
+static const struct stage stages[] = {
+	{ '1', 0x400123, 0, .ds_limit = 0xffff },
+	{ '2', 0x400123, 0, .pe = true, .ds_limit = ~0u },
+	{ '3', 0xc00123, 4 * MB, .pe = true, .pg = true, .ds_limit = ~0u },
+	{ '4', 0xa00123, 2 * MB, .pe = true, .pg = true, .ds_limit = ~0u },
+	{ '5', 0x600123, 2 * MB, .pe = true, .pg = true, .lma = true, .code64 = true,
+	  .ds_limit = ~0u },
+	{ 'c', 0x600123, 2 * MB, .pe = true, .pg = true, .lma = true, .ds_limit = ~0u },
+	{ '6', 0x400123, 0, .pe = true, .ds_limit = ~0u },
+	{ '7', 0x400123, 0, .ds_limit = 0xffff },
+	{ 'b', 0x400123, 0, .ds_limit = ~0u },
+	{ 'v', 0x400123, 0, .pe = true, .vm = true, .ds_limit = 0xffff },
+	{ 'p', 0x400123, 0, .pe = true, .ds_limit = ~0u },
+};
+
+static void check_stage(struct vcpu *vcpu, const struct stage *stage)
 {
 	struct vtr_sregs s = get_sregs(vcpu);
 	struct vtr_translate t = { .size = sizeof(t), .gva = 0x400123 };
-	struct {
-		char stage;
-		uint64_t gpa, page_bytes;
-		bool pe, pg, lma;
-	} wanted[] = {
-		{ '1', 0x400123, 0, false, false, false },
-		{ '2', 0x400123, 0, true, false, false },
-		{ '3', 0xc00123, 4 * MB, true, true, false },
-		{ '4', 0xa00123, 2 * MB, true, true, false },
-		{ '5', 0x600123, 2 * MB, true, true, true },
-		{ '6', 0x400123, 0, true, false, false },
-		{ '7', 0x400123, 0, false, false, false },
-	};
+	bool right = (s.cr0 & 1) == stage->pe && s.cr0 >> 31 == stage->pg &&
+		     (s.efer >> 10 & 1) == stage->lma &&
+		     (s.seg[VTR_CS].attributes >> 9 & 1) == stage->code64 &&
+		     (get_regs(vcpu).rflags >> 17 & 1) == stage->vm &&
+		     s.seg[VTR_DS].limit == stage->ds_limit;
 
-	(void)served;
-	if (c < '1' || c > '7')
-		return;
-	CHECK_NUM(s.cr0 & 1, wanted[c - '1'].pe);
-	CHECK_NUM(s.cr0 >> 31, wanted[c - '1'].pg);
-	CHECK_NUM(s.efer >> 10 & 1, wanted[c - '1'].lma);
+	CHECK_MSG(right, "stage %c: CR0 0x%llx, EFER 0x%llx, CS 0x%x, DS limit 0x%x",
+		  stage->character, (unsigned long long)s.cr0, (unsigned long long)s.efer,
+		  s.seg[VTR_CS].attributes, s.seg[VTR_DS].limit);
 	MUST(ioctl(vcpu->fd, VTR_VCPU_TRANSLATE, &t));
-	CHECK_MSG(t.gpa == wanted[c - '1'].gpa && t.page_bytes == wanted[c - '1'].page_bytes,
-		  "stage %c: GPA 0x%llx by a page of 0x%llx bytes", c,
+	CHECK_MSG(t.gpa == stage->gpa && t.page_bytes == stage->page_bytes,
+		  "stage %c: GPA 0x%llx by a page of 0x%llx bytes", stage->character,
 		  (unsigned long long)t.gpa, (unsigned long long)t.page_bytes);
 	CHECK_NUM(t.rights, VTR_WALK_READ | VTR_WALK_WRITE | VTR_WALK_EXEC);
 	/* Nothing is mapped there in the paged stages. */
 	t.gva = 0x40000000;
-	if (wanted[c - '1'].pg)
+	if (stage->pg)
 		CHECK_ERRNO(ioctl(vcpu->fd, VTR_VCPU_TRANSLATE, &t), EFAULT);
 	t.gva = 0x8000000000000000ull;
-	if (wanted[c - '1'].lma)
+	if (stage->lma)
 		CHECK_ERRNO(ioctl(vcpu->fd, VTR_VCPU_TRANSLATE, &t), EFAULT);
 }
 
-static void modes_up_to_long_and_back_to_real(void)
+static void check_mode(struct vcpu *vcpu, struct served *served, char c)
+{
+	(void)served;
+	for (unsigned int i = 0; i < sizeof(stages) / sizeof(stages[0]); i++)
+		if (stages[i].character == c)
+			check_stage(vcpu, &stages[i]);
+}
+
+static void through_all_modes_and_back(void)
 {
 	struct vcpu *vcpu = guest_from_file("modes", 0);
 	struct served served = { .on_putchar = check_mode };
 
 	expect_pass(vcpu, &served);
-	CHECK_MSG(!strcmp(served.text, "1234567\n"), "the stages were: %s", served.text);
+	CHECK_MSG(!strcmp(served.text, "12345c67bvp\n"), "the stages were: %s", served.text);
 }
 
 static void memory_is_touched_page_by_page(void)
@@ -288,6 +335,41 @@ static void string_io_stops_the_vm(void)
 			"OUTS at port 0x3f8: string I/O is not handled yet");
 }
 
+/* Each way to a task switch in 32-bit code; the TSS of selector 28H is available. */
+GUEST(jumps_to_tss, 32, "ljmp $0x28, $0");
+GUEST(calls_tss, 32, "lcall $0x28, $0");
+GUEST(raises_into_task_gate, 32, "ud2");
+GUEST(returns_to_task, 32, "pushf\n orl $0x4000, (%esp)\n popf\n iret");
+
+static void expect_no_task_switch(const struct guest_code *code, const char *sentence)
+{
+	struct vcpu *vcpu = start_guest(code, 32, 0);
+	struct vtr_sregs s = get_sregs(vcpu);
+	uint64_t *gdt = (void *)(vcpu->vm->mem + GDT_AT);
+	uint64_t *idt = (void *)(vcpu->vm->mem + IDT_AT);
+
+	s.gdtr.limit = 0x2f;
+	set_sregs(vcpu, &s);
+	gdt[5] = 0x0000890600000067;	/* available 32-bit TSS at 60000H */
+	idt[6] = 0x0000850000280000;	/* #UD: task gate to it */
+	/* The present TSS lies at 0; its link is what IRET with NT goes back to. */
+	*(uint16_t *)vcpu->vm->mem = 0x28;
+	if (code == &guest_returns_to_task)
+		gdt[5] = 0x00008b0600000067;	/* busy */
+	expect_sentence(vcpu, sentence);
+	CHECK_NUM(get_stats(vcpu).count[EXIT_TASK_SWITCH], 1);
+}
+
+static void task_switches_stop_the_vm(void)
+{
+	expect_no_task_switch(&guest_jumps_to_tss, "task switch to the TSS of selector 0x28 by JMP");
+	expect_no_task_switch(&guest_calls_tss, "task switch to the TSS of selector 0x28 by CALL");
+	expect_no_task_switch(&guest_raises_into_task_gate,
+			      "task switch to the TSS of selector 0x28 by a task gate in the IDT, vector 6");
+	expect_no_task_switch(&guest_returns_to_task,
+			      "task switch to the TSS of selector 0x28 by IRET");
+}
+
 static void writing_read_only_memory_stops_the_vm(void)
 {
 	struct vcpu *vcpu = start_guest(&guest_writes_slot_1, 64, 0);
@@ -303,8 +385,9 @@ static void writing_read_only_memory_stops_the_vm(void)
 static const struct tap_case cases[] = {
 	CASE(every_kind_of_exit_passes_its_checks),
 	CASE(counts_by_reason_are_right),
+	CASE(what_the_processor_does_alone_does_not_exit),
 	CASE(halt_then_triple_fault),
-	CASE(modes_up_to_long_and_back_to_real),
+	CASE(through_all_modes_and_back),
 	CASE(memory_is_touched_page_by_page),
 	CASE(fpu_registers_stay),
 	CASE(exits_guest_saved_and_restored_at_every_exit),
@@ -314,6 +397,7 @@ static const struct tap_case cases[] = {
 	CASE(fetching_where_there_is_no_memory_stops_the_vm),
 	CASE(string_io_stops_the_vm),
 	CASE(writing_read_only_memory_stops_the_vm),
+	CASE(task_switches_stop_the_vm),
 };
 
 int main(int argc, char **argv)

@@ -200,6 +200,7 @@ static void events_come_back(void)
 	struct vtr_events e = {
 		.interrupt_shadow = VTR_SHADOW_STI, .nmi_blocked = 1, .nmi_pending = 1,
 		.activity = VTR_HALTED,
+		.pending_debug = VTR_PENDING_ENABLED | VTR_PENDING_STEP | 5,
 		.in_flight = { .kind = VTR_EVENT_EXCEPTION, .vector = 14, .has_error = 1,
 			       .error = 0x80000003 },
 	}, bad = e;
@@ -211,7 +212,7 @@ static void events_come_back(void)
 	bad.interrupt_shadow = 3;
 	CHECK_ERRNO(put_record(vcpu, VTR_STATE_EVENTS, &bad, sizeof(bad)), EINVAL);
 	bad = e;
-	bad.pad[0] = 1;
+	bad.pending_debug = 0x10;
 	CHECK_ERRNO(put_record(vcpu, VTR_STATE_EVENTS, &bad, sizeof(bad)), EINVAL);
 	bad = e;
 	bad.in_flight.kind = 7;
@@ -270,7 +271,7 @@ static void tsc_offset_is_seen_by_the_guest(void)
 	REQUIRE(run_to(vcpu, VTR_EXIT_HLT));
 	CHECK(gpr(vcpu, VTR_RAX) >= far && gpr(vcpu, VTR_RAX) < far + (1ull << 36));
 	bad = tsc;
-	bad.khz++;
+	bad.khz = 0;
 	CHECK_ERRNO(put_record(vcpu, VTR_STATE_TSC, &bad, sizeof(bad)), EINVAL);
 }
 

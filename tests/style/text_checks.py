@@ -245,11 +245,17 @@ def unit_tests(tree: Tree) -> dict[str, set[str]]:
     return suites
 
 
+def machine_tests(tree: Tree) -> dict[str, set[str]]:
+    """Return the cases of each program of tests/ioctl."""
+    return {PurePosixPath(name).stem: set(re.findall(r"\bCASE(?:_TIME)?\((\w+)", tree.text(name)))
+            for name in tree.files if re.fullmatch(r"tests/ioctl/\w+_test\.c", name)}
+
+
 def check_names(tree: Tree, only: list[str] | None) -> list[str]:
     """Functions and unit tests that a page of docs/ names must be there."""
     sources = "\n".join(tree.text(name) for name in tree.files if name.endswith(C_SUFFIXES))
     words = set(re.findall(r"\b(\w+)\s?\(", sources)) | set(KERNELS_OWN)
-    suites = unit_tests(tree)
+    suites = unit_tests(tree) | machine_tests(tree)
     problems = []
     for name in chosen(tree, only):
         if not name.startswith("docs/"):
@@ -262,6 +268,64 @@ def check_names(tree: Tree, only: list[str] | None) -> list[str]:
             if match[1] in suites and match[2] not in suites[match[1]]:
                 problems.append(f"{name}:{line_of(text, match.start())}: no such test: {match[0]}")
     return problems
+
+
+# ---- the table of exit reasons -----------------------------------------------------
+
+EXITS = "docs/exits.md"
+EXIT_GUEST = "tests/guests/exits.S"
+EXIT_ROW = re.compile(r"^\| (\d+) \| (\w+) \| ([a-z ]+) \| (.+) \| (.+) \|$", re.M)
+EXIT_REASON = re.compile(r"^VMX_EXIT\((\w+), (\d+), (\w+),", re.M)
+EXIT_WORDS = {"OTHER": {"no exit", "not handled"}, "INSN": {"reflected", "no exit"},
+              "PMC": {"reflected"}, "TASK_SWITCH": {"refused"}, "BAD_SLAT": {"refused"}}
+
+
+def test_problem(cell: str, tests: dict[str, set[str]], sections: set[str]) -> str | None:
+    """Return: what is wrong with the tests that a row names, or None."""
+    named = TEST_CASE.findall(cell)
+    places = re.findall(r"exits\.S \((\d+)\)", cell)
+    if not named and not places and "none: " not in cell:
+        return "names no test and no reason"
+    for suite, case in named:
+        if case not in tests.get(suite, set()):
+            return f"no such test: {suite}.{case}"
+    for place in places:
+        if place not in sections:
+            return f"{EXIT_GUEST} has no section ({place})"
+    return None
+
+
+def totals_problem(page: str, words: list[str]) -> list[str]:
+    line = re.search(r"^Totals: (.*)\.$", page, re.M)
+    told = {word: int(nr) for nr, word in re.findall(r"(\d+) ([a-z ]+)", line[1])} if line else {}
+    real = {word: words.count(word) for word in set(words)}
+    return [] if told == real else [f"{EXITS}: totals are {told}, the rows give {real}"]
+
+
+def check_exit_table(tree: Tree, only: list[str] | None) -> list[str]:
+    """Each reason has one row, a word that fits its kind, and tests that exist."""
+    page = tree.text(EXITS)
+    tests = unit_tests(tree) | machine_tests(tree)
+    sections = set(re.findall(r"/\*(?:\n\t \*)? \((\d+)\)", tree.text(EXIT_GUEST)))
+    reasons = {int(number): (name, kind) for name, number, kind
+               in EXIT_REASON.findall(tree.text("vmx/exit_reasons.def"))}
+    problems = []
+    seen: set[int] = set()
+    for match in EXIT_ROW.finditer(page):
+        number, name, word = int(match[1]), match[2], match[3]
+        at = f"{EXITS}:{line_of(page, match.start())}: reason {number}"
+        if number in seen:
+            problems.append(f"{at} has two rows")
+        seen.add(number)
+        if number not in reasons or reasons[number][0] != name:
+            problems.append(f"{at} is not {name} in vmx/exit_reasons.def")
+        elif word not in EXIT_WORDS.get(reasons[number][1], {"handled"}):
+            problems.append(f"{at}: '{word}' does not fit the kind {reasons[number][1]}")
+        if problem := test_problem(match[5], tests, sections):
+            problems.append(f"{at}: {problem}")
+    problems += [f"{EXITS}: reason {number} ({reasons[number][0]}) has no row"
+                 for number in sorted(set(reasons) - seen)]
+    return problems + totals_problem(page, [match[3] for match in EXIT_ROW.finditer(page)])
 
 
 # ---- things that do not belong in the tree ---------------------------------------
@@ -344,6 +408,23 @@ CHECKS = [
     Check("functions and tests that pages name exist", check_names, [
         Seed("a function that is gone", "docs/exits.md", appended("`handle_nothing()`"), "no such function"),
         Seed("a test that is gone", "docs/exits.md", appended("`handle.no_such_case`"), "no such test"),
+    ]),
+    Check("each exit reason has its row", check_exit_table, [
+        Seed("a reason without a row", EXITS,
+             lambda text: re.sub(r"^\| 55 \|.*\n", "", text, 1, re.M), "reason 55 (XSETBV) has no row"),
+        Seed("a reason that only stops the VM", "vmx/exit_reasons.def",
+             lambda text: text.replace("VMX_EXIT(CPUID, 10, CPUID,", "VMX_EXIT(CPUID, 10, OTHER,"),
+             "'handled' does not fit the kind OTHER"),
+        Seed("a row without a test", EXITS,
+             lambda text: re.sub(r"^(\| 36 \|.*\| )exits\.S \(10\) \|$", r"\1later |", text, 1, re.M),
+             "reason 36: names no test"),
+        Seed("a row whose test is gone", "tests/ioctl/exits_test.c",
+             lambda text: text.replace("CASE(halt_then_triple_fault)", "CASE(halt_then_nothing)"),
+             "no such test: exits_test.halt_then_triple_fault"),
+        Seed("a section of the guest that is gone", EXIT_GUEST,
+             lambda text: text.replace("/* (4)", "/* (x)"), "has no section (4)"),
+        Seed("totals that are not true", EXITS,
+             lambda text: text.replace("Totals: 2", "Totals: 3"), "totals are"),
     ]),
     Check("nothing tracked is large", check_sizes, [
         Seed("a file of 600 KiB", "docs/seeded.md", lambda _: "x" * 600 * 1024, "nothing above"),

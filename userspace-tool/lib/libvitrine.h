@@ -114,6 +114,17 @@ const struct vtr_caps *vtr_caps(const struct vtr_dev *dev);
 const struct vtr_feature *vtr_features(const struct vtr_dev *dev,
 				       unsigned int *nr);
 
+/**
+ * vtr_default_cpuid() - the CPUID table of a VM for which none is set
+ * @dev: the device
+ * @entries: filled with as many entries as there is room for
+ * @nr: in: room; out: entries that exist, at most VTR_MAX_CPUID_ENTRIES
+ *
+ * Return: 0 or a negative errno.
+ */
+int vtr_default_cpuid(struct vtr_dev *dev, struct vtr_cpuid_entry *entries,
+		      uint32_t *nr);
+
 /* ---- VMs ---------------------------------------------------------------------- */
 
 /**
@@ -178,6 +189,30 @@ int vtr_vm_info(struct vtr_vm *vm, struct vtr_vm_info *info);
  * Return: 0 (also if nothing is mapped: rights are 0 then) or a negative errno.
  */
 int vtr_vm_walk(struct vtr_vm *vm, uint64_t gpa, struct vtr_walk *walk);
+
+/**
+ * vtr_vm_set_cpuid() - choose what CPUID answers, before the first vCPU
+ * @vm: the VM
+ * @entries: the table; leaves that are missing read as zero
+ * @nr: entries, at most VTR_MAX_CPUID_ENTRIES; 0: the default again
+ *
+ * Return: 0; -EBUSY: the VM has a vCPU; -EOPNOTSUPP: a feature that a vCPU does
+ * not have; -EINVAL: a leaf twice or an unknown flag; -E2BIG; -ENOMEM.
+ */
+int vtr_vm_set_cpuid(struct vtr_vm *vm, const struct vtr_cpuid_entry *entries,
+		     uint32_t nr);
+
+/**
+ * vtr_vm_set_msr_filter() - choose MSRs that come up as VTR_EXIT_MSR
+ * @vm: the VM, without a vCPU yet
+ * @ranges: the ranges
+ * @nr: how many, at most VTR_MAX_MSR_RANGES; 0: none comes up
+ *
+ * Return: 0; -EBUSY: the VM has a vCPU; -EINVAL: an impossible range; -E2BIG;
+ * -ENOMEM.
+ */
+int vtr_vm_set_msr_filter(struct vtr_vm *vm, const struct vtr_msr_range *ranges,
+			  uint32_t nr);
 
 /* ---- vCPUs --------------------------------------------------------------------- */
 

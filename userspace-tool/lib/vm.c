@@ -189,6 +189,21 @@ const struct vtr_feature *vtr_features(const struct vtr_dev *dev,
 	return dev->features;
 }
 
+int vtr_default_cpuid(struct vtr_dev *dev, struct vtr_cpuid_entry *entries,
+		      uint32_t *nr)
+{
+	struct vtr_cpuid_table arg = {
+		.size = sizeof(arg),
+		.nr_entries = *nr,
+		.entries = (uintptr_t)entries,
+	};
+	int ret = vtr_call(dev->fd, VTR_GET_CPUID, &arg, "room for %u", *nr);
+
+	if (!ret)
+		*nr = arg.nr_entries;
+	return ret;
+}
+
 int vtr_vm_create(struct vtr_dev *dev, const char *name, uint32_t flags,
 		  struct vtr_vm **out)
 {
@@ -260,6 +275,30 @@ int vtr_vm_walk(struct vtr_vm *vm, uint64_t gpa, struct vtr_walk *walk)
 	*walk = (struct vtr_walk){ .size = sizeof(*walk), .gpa = gpa };
 	return vtr_call(vm->fd, VTR_VM_WALK, walk, "gpa 0x%llx",
 			(unsigned long long)gpa);
+}
+
+int vtr_vm_set_cpuid(struct vtr_vm *vm, const struct vtr_cpuid_entry *entries,
+		     uint32_t nr)
+{
+	struct vtr_cpuid_table arg = {
+		.size = sizeof(arg),
+		.nr_entries = nr,
+		.entries = (uintptr_t)entries,
+	};
+
+	return vtr_call(vm->fd, VTR_VM_SET_CPUID, &arg, "%u entries", nr);
+}
+
+int vtr_vm_set_msr_filter(struct vtr_vm *vm, const struct vtr_msr_range *ranges,
+			  uint32_t nr)
+{
+	struct vtr_msr_filter arg = {
+		.size = sizeof(arg),
+		.nr_ranges = nr,
+		.ranges = (uintptr_t)ranges,
+	};
+
+	return vtr_call(vm->fd, VTR_VM_SET_MSR_FILTER, &arg, "%u ranges", nr);
 }
 
 static int map_run_page(struct vtr_vcpu *vcpu)

@@ -110,6 +110,12 @@ const char *hw_kind_name(uint32_t kind)
 		[VTR_HW_INSN] = "insn",
 		[VTR_HW_FAIL] = "fail",
 		[VTR_HW_OTHER] = "other",
+		[VTR_HW_TASK_SWITCH] = "task-switch",
+		[VTR_HW_BAD_SLAT] = "bad-slat",
+		[VTR_HW_CACHE] = "cache",
+		[VTR_HW_SPIN] = "spin",
+		[VTR_HW_PMC] = "pmc",
+		[VTR_HW_NOTICE] = "notice",
 	};
 
 	return kind < ARRAY_SIZE(names) ? names[kind] : "?";

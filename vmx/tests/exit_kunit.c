@@ -151,6 +151,21 @@ static void ept_violations(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, e.slat.gva, 0ULL);
 }
 
+static void task_switches_and_bad_entries(struct kunit *test)
+{
+	struct vtr_exit e = leave(test, VMX_EXIT_TASK_SWITCH, 0xc0000028);
+
+	KUNIT_EXPECT_EQ(test, e.kind, (u32)VTR_HW_TASK_SWITCH);
+	KUNIT_EXPECT_EQ(test, e.task.selector, 0x28);
+	KUNIT_EXPECT_EQ(test, e.task.source, VTR_TASK_GATE);
+	e = leave(test, VMX_EXIT_TASK_SWITCH, 0x40000030);
+	KUNIT_EXPECT_EQ(test, e.task.source, VTR_TASK_IRET);
+	vmcs_write64(VMCS_GUEST_PHYSICAL_ADDRESS, 0x7000000);
+	e = leave(test, VMX_EXIT_EPT_MISCONFIG, 0);
+	KUNIT_EXPECT_EQ(test, e.kind, (u32)VTR_HW_BAD_SLAT);
+	KUNIT_EXPECT_EQ(test, e.slat.gpa, 0x7000000ULL);
+}
+
 static void exceptions_and_nmis(struct kunit *test)
 {
 	struct vtr_vmx_vcpu *v = test->priv;
@@ -176,6 +191,21 @@ static void exceptions_and_nmis(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, e.exception.vector, X86_TRAP_DB);
 	KUNIT_EXPECT_EQ(test, v->base.dr6, VTR_DR6_ONES | 0x4002);
 	KUNIT_EXPECT_EQ(test, vmcs_readl(VMCS_GUEST_DR7), VTR_DR7_ONES | 2);
+}
+
+/* INT1 comes as a #DB too, but it is an instruction and leaves DR6 and DR7 alone. */
+static void int1_is_no_debug_exception(struct kunit *test)
+{
+	struct vtr_vmx_vcpu *v = test->priv;
+	struct vtr_exit e;
+
+	v->base.dr6 = VTR_DR6_ONES | 3;
+	vmcs_writel(VMCS_GUEST_DR7, VTR_DR7_ONES | BIT(13));
+	vmcs_write32(VMCS_VM_EXIT_INTR_INFO, VALID | 5 << 8 | X86_TRAP_DB);
+	e = leave(test, VMX_EXIT_EXCEPTION_NMI, 0);
+	KUNIT_EXPECT_TRUE(test, e.exception.by_int1);
+	KUNIT_EXPECT_EQ(test, v->base.dr6, VTR_DR6_ONES | 3);
+	KUNIT_EXPECT_EQ(test, vmcs_readl(VMCS_GUEST_DR7), VTR_DR7_ONES | BIT(13));
 }
 
 static void failed_entries(struct kunit *test)
@@ -360,10 +390,14 @@ static void blocking_is_saved_and_restored(struct kunit *test)
 		if (blocking & BIT(2))	/* blocking by SMI is not a guest's */
 			continue;
 		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY_INFO, blocking);
+		vmcs_writel(VMCS_GUEST_PENDING_DBG_EXCEPTIONS, VTR_PENDING_STEP | blocking);
 		vmx_get_blocking(&v->base, &events);
 		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY_INFO, ~0u);
+		vmcs_writel(VMCS_GUEST_PENDING_DBG_EXCEPTIONS, 0);
 		vmx_set_blocking(&v->base, &events);
 		KUNIT_EXPECT_EQ(test, vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY_INFO), blocking);
+		KUNIT_EXPECT_EQ(test, vmcs_readl(VMCS_GUEST_PENDING_DBG_EXCEPTIONS),
+				(u64)VTR_PENDING_STEP | blocking);
 	}
 }
 
@@ -388,6 +422,43 @@ static void windows_and_steps_are_control_bits(struct kunit *test)
 	writes = fake_vmcs_writes();
 	vmx_set_window(&v->base, VTR_EVENT_INTERRUPT, false);
 	KUNIT_EXPECT_EQ(test, fake_vmcs_writes(), writes);
+}
+
+/* In the shadow of STI the NMI waits for the interrupt window instead. */
+static void an_nmi_after_sti_waits_for_the_other_window(struct kunit *test)
+{
+	const u32 both = VMX_PROC_INTERRUPT_WINDOW_EXITING | VMX_PROC_NMI_WINDOW_EXITING;
+	struct vtr_vmx_vcpu *v = test->priv;
+
+	v->proc_controls = VMX_PROC_HLT_EXITING;
+	vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY_INFO, BLOCKED_STI);
+	vmx_set_window(&v->base, VTR_EVENT_NMI, true);
+	vmx_set_window(&v->base, VTR_EVENT_INTERRUPT, false);
+	KUNIT_EXPECT_EQ(test, v->proc_controls & both, (u32)VMX_PROC_INTERRUPT_WINDOW_EXITING);
+	/* After MOV SS the NMI window itself waits. */
+	vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY_INFO, BLOCKED_MOV_SS);
+	vmx_set_window(&v->base, VTR_EVENT_NMI, true);
+	vmx_set_window(&v->base, VTR_EVENT_INTERRUPT, false);
+	KUNIT_EXPECT_EQ(test, v->proc_controls & both, (u32)VMX_PROC_NMI_WINDOW_EXITING);
+	vmx_set_window(&v->base, VTR_EVENT_NMI, false);
+	vmx_set_window(&v->base, VTR_EVENT_INTERRUPT, false);
+	KUNIT_EXPECT_EQ(test, v->proc_controls & both, 0u);
+}
+
+/* An exception that is injected ends the shadow it was raised in. */
+static void an_exception_ends_the_shadow(struct kunit *test)
+{
+	const struct vtr_event db = { .kind = VTR_EVENT_EXCEPTION, .vector = X86_TRAP_DB };
+	const struct vtr_event irq = { .kind = VTR_EVENT_INTERRUPT, .vector = 0x30 };
+	struct vtr_vmx_vcpu *v = test->priv;
+
+	vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY_INFO, BLOCKED_STI | BLOCKED_NMI);
+	vmx_inject(&v->base, &db);
+	KUNIT_EXPECT_EQ(test, vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY_INFO), (u32)BLOCKED_NMI);
+	/* An interrupt must not come in one: let the entry say so. */
+	vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY_INFO, BLOCKED_STI);
+	vmx_inject(&v->base, &irq);
+	KUNIT_EXPECT_EQ(test, vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY_INFO), (u32)BLOCKED_STI);
 }
 
 /* ---- skipping an instruction ---------------------------------------------------------------- */
@@ -420,14 +491,17 @@ static void skipping_ends_the_shadow(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY_INFO), 0u);
 }
 
+/* With the break point 1 that a MOV SS before it has met. */
 static void a_guest_that_steps_itself_gets_its_trap(struct kunit *test)
 {
 	struct vtr_vmx_vcpu *v = test->priv;
 
 	v->base.dr6 = VTR_DR6_ONES;
 	vmcs_writel(VMCS_GUEST_RFLAGS, X86_EFLAGS_FIXED | X86_EFLAGS_TF);
+	vmcs_writel(VMCS_GUEST_PENDING_DBG_EXCEPTIONS, VTR_PENDING_ENABLED | 2);
 	vmx_skip_insn(&v->base);
-	KUNIT_EXPECT_EQ(test, v->base.dr6, VTR_DR6_ONES | BIT(14));
+	KUNIT_EXPECT_EQ(test, v->base.dr6, VTR_DR6_ONES | BIT(14) | 2);
+	KUNIT_EXPECT_EQ(test, vmcs_readl(VMCS_GUEST_PENDING_DBG_EXCEPTIONS), 0ULL);
 	KUNIT_EXPECT_EQ(test, v->base.queued.kind, VTR_EVENT_EXCEPTION);
 	KUNIT_EXPECT_EQ(test, v->base.queued.vector, X86_TRAP_DB);
 }
@@ -439,7 +513,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(port_accesses),
 	KUNIT_CASE(msr_accesses),
 	KUNIT_CASE(ept_violations),
+	KUNIT_CASE(task_switches_and_bad_entries),
 	KUNIT_CASE(exceptions_and_nmis),
+	KUNIT_CASE(int1_is_no_debug_exception),
 	KUNIT_CASE(failed_entries),
 	KUNIT_CASE(explanations_fit),
 	KUNIT_CASE(nmi_blocking_comes_back),
@@ -450,6 +526,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(what_blocks_events),
 	KUNIT_CASE(blocking_is_saved_and_restored),
 	KUNIT_CASE(windows_and_steps_are_control_bits),
+	KUNIT_CASE(an_nmi_after_sti_waits_for_the_other_window),
+	KUNIT_CASE(an_exception_ends_the_shadow),
 	KUNIT_CASE(skipping_moves_rip),
 	KUNIT_CASE(skipping_ends_the_shadow),
 	KUNIT_CASE(a_guest_that_steps_itself_gets_its_trap),

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The guest's time stamp counter: host's counter times a ratio, plus an offset.
+ *
+ * The processor computes the same for RDTSC and RDTSCP; this file does it for
+ * RDMSR and WRMSR, and turns a rate into the ratio.  A ratio is a fixed-point
+ * number with info.tsc_fraction_bits behind the point; a processor that cannot
+ * scale has none, and its guests run at the host's rate.
+ * Called by module/msr.c, module/state.c.
+ * Source: SDM 3C "Time-Stamp Counter Offset and Multiplier" (25.6.5).
+ */
+#include <linux/errno.h>
+#include <linux/math64.h>
+#include <linux/timex.h>
+
+#include "vtr.h"
+
+/**
+ * vtr_tsc_ratio() - what makes a counter of @khz out of the host's
+ * @khz: the wanted rate
+ * @host_khz: the host's rate
+ * @ratio: filled in
+ *
+ * Return: 0; -EINVAL: the processor cannot scale, or not by so much.
+ */
+int vtr_tsc_ratio(u32 khz, u32 host_khz, u64 *ratio)
+{
+	unsigned int bits = vtr_backend->info.tsc_fraction_bits;
+
+	if (!bits) {
+		*ratio = 0;
+		return khz == host_khz ? 0 : -EINVAL;
+	}
+	/* The part in front of the point must fit, too. */
+	if (!khz || !host_khz || khz / host_khz >> (64 - bits))
+		return -EINVAL;
+	*ratio = mul_u64_u32_div(BIT_ULL(bits), khz, host_khz);
+	return *ratio ? 0 : -EINVAL;
+}
+
+static u64 scaled_now(struct vtr_vcpu *vcpu)
+{
+	unsigned int bits = vtr_backend->info.tsc_fraction_bits;
+
+	return bits ? mul_u64_u64_shr(get_cycles(), vcpu->tsc_ratio, bits) : get_cycles();
+}
+
+/* Context: loaded, preemption off. */
+u64 vtr_tsc_read(struct vtr_vcpu *vcpu)
+{
+	return scaled_now(vcpu) + vtr_backend->get_tsc_offset(vcpu);
+}
+
+/* Context: loaded, preemption off. */
+void vtr_tsc_write(struct vtr_vcpu *vcpu, u64 value)
+{
+	vtr_backend->set_tsc_offset(vcpu, value - scaled_now(vcpu));
+}
+
+/* Let the guest's counter run at @khz.  Context: loaded, preemption off. */
+int vtr_tsc_set_rate(struct vtr_vcpu *vcpu, u32 khz)
+{
+	u64 ratio;
+	int err = vtr_tsc_ratio(khz, vtr_tsc_khz(), &ratio);
+
+	if (err)
+		return err;
+	vcpu->tsc_khz = khz;
+	vcpu->tsc_ratio = ratio;
+	if (vtr_backend->info.tsc_fraction_bits)
+		vtr_backend->set_tsc_ratio(vcpu, ratio);
+	return 0;
+}
