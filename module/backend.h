@@ -112,6 +112,8 @@ struct vtr_snapshot {
 struct vtr_backend_info {
 	unsigned int gpa_bits;		/* width of a guest physical address */
 	bool slat_2m;			/* second-level leaves of 2 MiB */
+	bool slat_1g;			/* second-level leaves of 1 GiB */
+	bool slat_ad;			/* accessed and dirty bits in second-level leaves */
 	bool rdtscp;			/* the guest may use RDTSCP */
 	bool step_insn;			/* @set_step works */
 	const struct vtr_slat_ops *slat;

@@ -412,6 +412,8 @@ static struct vtr_vcpu *alloc_vcpu(struct vtr_vm *vm, const struct vtr_create_vc
 	vcpu->apic_id = args->apic_id;
 	vcpu->cpu = -1;
 	vcpu->dr6 = VTR_DR6_ONES;
+	/* Second-level tables may change before others can see this vCPU. */
+	set_bit(VTR_REQ_FLUSH, &vcpu->requests);
 	mutex_init(&vcpu->mutex);
 	mutex_init(&vcpu->snapshot_lock);
 	spin_lock_init(&vcpu->snapshot_fill);

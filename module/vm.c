@@ -237,8 +237,10 @@ void vtr_vm_fill_info(struct vtr_vm *vm, struct vtr_vm_info *info)
 	info->table_pages = mem->root->table_pages;
 	info->mapped_4k = mem->root->leaves_4k;
 	info->mapped_2m = mem->root->leaves_2m;
+	info->mapped_1g = mem->root->leaves_1g;
 	info->faults = mem->faults;
 	info->zaps = mem->zaps;
+	info->collapses = mem->collapses;
 	spin_unlock(&mem->lock);
 }
 

@@ -26,6 +26,8 @@ static int hw_init(void)
 	/* Four levels of EPT translate 48 bits, the processor may have fewer. */
 	info->gpa_bits = min_t(unsigned int, boot_cpu_data.x86_phys_bits, 48);
 	info->slat_2m = vmx_caps.ept_vpid & VMX_EPTVPID_PAGE_2M;
+	info->slat_1g = vmx_caps.ept_vpid & VMX_EPTVPID_PAGE_1G;
+	info->slat_ad = vmx_caps.ept_vpid & VMX_EPTVPID_ACCESSED_DIRTY;
 	info->rdtscp = vmx_has_rdtscp();
 	info->step_insn = vmx_has_monitor_trap_flag();
 	info->slat = &ept_ops;
