@@ -60,11 +60,11 @@ static void set_entry(u64 *slot, u64 value)
 
 static struct vtr_slat_root *root_create(void)
 {
-	struct ept_root *root = kzalloc(sizeof(*root), GFP_KERNEL_ACCOUNT);
+	struct ept_root *root = kzalloc(sizeof(*root), VTR_GFP_CHARGED);
 
 	if (!root)
 		return ERR_PTR(-ENOMEM);
-	root->table = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	root->table = (u64 *)get_zeroed_page(VTR_GFP_CHARGED);
 	if (!root->table) {
 		kfree(root);
 		return ERR_PTR(-ENOMEM);

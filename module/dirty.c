@@ -24,6 +24,7 @@
  */
 #include <linux/bitmap.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -33,6 +34,9 @@
 
 /* Words of the log that are worked on with the lock held: 1024 pages. */
 #define WORDS_AT_ONCE	16
+
+/* Regions of 2 MiB that are write-protected with the lock held. */
+#define REGIONS_AT_ONCE	16
 
 static u64 nr_words(u64 pages)
 {
@@ -48,7 +52,7 @@ int vtr_dirty_alloc(struct vtr_memslot *slot)
 	}
 	if (!slot->dirty)
 		slot->dirty = kvcalloc(nr_words(slot->bytes >> PAGE_SHIFT), sizeof(u64),
-				       GFP_KERNEL_ACCOUNT);
+				       VTR_GFP_CHARGED);
 	return slot->dirty ? 0 : -ENOMEM;
 }
 
@@ -80,7 +84,7 @@ static u64 protect_some(struct vtr_vm *vm, struct vtr_slat_cache *cache, u64 gpa
 	bool changed = false;
 
 	lockdep_assert_held(&vm->mem.lock);
-	for (unsigned int i = 0; i < WORDS_AT_ONCE && gpa < end; i++) {
+	for (unsigned int i = 0; i < REGIONS_AT_ONCE && gpa < end; i++) {
 		u64 next = min(ALIGN_DOWN(gpa, SZ_2M) + SZ_2M, end);
 		int ret;
 
@@ -138,7 +142,7 @@ static const struct vtr_memslot *slot_of(struct vtr_vm *vm, const struct vtr_dir
 	const struct vtr_memslots *slots =
 		rcu_dereference_protected(vm->mem.slots, lockdep_is_held(&vm->mem.slots_lock));
 
-	return &slots->slot[args->slot];
+	return &slots->slot[array_index_nospec(args->slot, VTR_MAX_SLOTS)];
 }
 
 /* Bits of word @i that belong to @nr pages. */
@@ -147,20 +151,29 @@ static u64 word_mask(u64 i, u64 nr)
 	return nr - i * 64 >= 64 ? ~0ULL : BIT_ULL(nr - i * 64) - 1;
 }
 
-static int get_locked(struct vtr_vm *vm, const struct vtr_dirty *args)
+/* Copy words @i and following of the range in @args.  Return: how many. */
+static u64 copy_words(struct vtr_vm *vm, const struct vtr_dirty *args, u64 i,
+		      u64 words[WORDS_AT_ONCE])
 {
 	const struct vtr_memslot *slot = slot_of(vm, args);
+	u64 n = min_t(u64, nr_words(args->nr_pages) - i, WORDS_AT_ONCE);
+
+	spin_lock(&vm->mem.lock);
+	memcpy(words, slot->dirty + args->first_page / 64 + i, n * sizeof(u64));
+	spin_unlock(&vm->mem.lock);
+	words[n - 1] &= word_mask(i + n - 1, args->nr_pages);
+	return n;
+}
+
+static int get_locked(struct vtr_vm *vm, const struct vtr_dirty *args)
+{
 	u64 __user *user = u64_to_user_ptr(args->bitmap);
-	int err = vtr_slot_check_log(slot, args->first_page, args->nr_pages);
+	int err = vtr_slot_check_log(slot_of(vm, args), args->first_page, args->nr_pages);
 
 	for (u64 i = 0; !err && i < nr_words(args->nr_pages); i += WORDS_AT_ONCE) {
-		u64 n = min_t(u64, nr_words(args->nr_pages) - i, WORDS_AT_ONCE);
 		u64 words[WORDS_AT_ONCE];
+		u64 n = copy_words(vm, args, i, words);
 
-		spin_lock(&vm->mem.lock);
-		memcpy(words, slot->dirty + args->first_page / 64 + i, n * sizeof(u64));
-		spin_unlock(&vm->mem.lock);
-		words[n - 1] &= word_mask(i + n - 1, args->nr_pages);
 		if (copy_to_user(user + i, words, n * sizeof(u64)))
 			err = -EFAULT;
 		cond_resched();
@@ -238,7 +251,7 @@ int vtr_dirty_clear(struct vtr_vm *vm, const struct vtr_dirty *args)
 	/* More than any slot can hold: do not even try to allocate that. */
 	if (!pages || pages > BIT_ULL(vtr_backend->info.gpa_bits) >> PAGE_SHIFT)
 		return -EINVAL;
-	bits = kvmalloc_array(n, sizeof(*bits), GFP_KERNEL_ACCOUNT);
+	bits = kvmalloc_array(n, sizeof(*bits), VTR_GFP_CHARGED);
 	if (!bits)
 		return -ENOMEM;
 	err = -EFAULT;

@@ -28,6 +28,7 @@
 
 #include <linux/highmem.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/pgtable.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
@@ -41,16 +42,13 @@
  * vtr_slat_cache_fill() - make sure that a map operation finds its table pages
  * @cache: the vCPU's cache
  *
- * The pages are charged to the caller's memory cgroup.  At its limit the program
- * gets an error and not the cgroup's killer: it can give memory back and go on.
  * Context: process; sleeps.
  * Return: 0 or -ENOMEM.
  */
 int vtr_slat_cache_fill(struct vtr_slat_cache *cache)
 {
 	while (cache->nr < VTR_SLAT_CACHE_PAGES) {
-		void *page = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL |
-						     __GFP_NOWARN);
+		void *page = (void *)get_zeroed_page(VTR_GFP_CHARGED);
 
 		if (!page)
 			return -ENOMEM;
@@ -222,7 +220,7 @@ int vtr_mem_init(struct vtr_vm *vm)
 
 	mutex_init(&mem->slots_lock);
 	spin_lock_init(&mem->lock);
-	slots = kvzalloc(sizeof(*slots), GFP_KERNEL_ACCOUNT);
+	slots = kvzalloc(sizeof(*slots), VTR_GFP_CHARGED);
 	if (!slots)
 		return -ENOMEM;
 	RCU_INIT_POINTER(mem->slots, slots);
@@ -301,37 +299,54 @@ static bool only_log_changes(const struct vtr_memslot *slot, const struct vtr_sl
 	       slot->hva == args->hva && !((slot->flags ^ args->flags) & ~VTR_SLOT_DIRTY_LOG);
 }
 
+/* Fill @slot from @args; @log is the log that it keeps, or NULL.  Return: 0 or -ENOMEM. */
+static int fill_slot(struct vtr_memslot *slot, const struct vtr_slot *args, u64 *log)
+{
+	*slot = (struct vtr_memslot) {};
+	if (!args->bytes)
+		return 0;
+	*slot = (struct vtr_memslot) {
+		.gpa = args->gpa, .bytes = args->bytes, .hva = args->hva,
+		.flags = args->flags, .dirty = log,
+	};
+	return vtr_dirty_alloc(slot);
+}
+
+/* The slot @was has become @slot: @keep says that only its log may have changed. */
+static void switch_log(struct vtr_vm *vm, const struct vtr_memslot *was,
+		       const struct vtr_memslot *slot, bool keep)
+{
+	if (was->dirty == slot->dirty)
+		return;
+	if (keep && slot->dirty)
+		vtr_dirty_start(vm, slot);
+	else if (keep)
+		vtr_mem_collapse(vm, slot);
+	/* Who uses a log holds the lock, and has looked at the table under it. */
+	kvfree(was->dirty);
+}
+
 static int set_slot_locked(struct vtr_vm *vm, const struct vtr_slot *args,
 			   struct vtr_memslots *old, struct vtr_memslots *new)
 {
-	const struct vtr_memslot was = old->slot[args->slot];
-	struct vtr_memslot *slot = &new->slot[args->slot];
-	bool keep = only_log_changes(&was, args);
 	int err = vtr_slots_check(old, args, vtr_backend->info.gpa_bits, TASK_SIZE_MAX);
+	struct vtr_memslot was, *slot;
+	unsigned int nr;
+	bool keep;
 
 	if (err)
 		return err;
+	nr = array_index_nospec(args->slot, VTR_MAX_SLOTS);
+	was = old->slot[nr];
+	slot = &new->slot[nr];
+	keep = only_log_changes(&was, args);
 	memcpy(new->slot, old->slot, sizeof(new->slot));
-	*slot = (struct vtr_memslot) {};
-	if (args->bytes) {
-		*slot = (struct vtr_memslot) {
-			.gpa = args->gpa, .bytes = args->bytes,
-			.hva = args->hva, .flags = args->flags,
-			.dirty = keep ? was.dirty : NULL,
-		};
-		err = vtr_dirty_alloc(slot);
-		if (err)
-			return err;
-	}
+	err = fill_slot(slot, args, keep ? was.dirty : NULL);
+	if (err)
+		return err;
 	publish_slots(vm, new, was.gpa, was.gpa + (keep ? 0 : was.bytes),
 		      slot->flags & VTR_SLOT_READONLY);
-	if (keep && slot->dirty && !was.dirty)
-		vtr_dirty_start(vm, slot);
-	if (keep && !slot->dirty && was.dirty)
-		vtr_mem_collapse(vm, slot);
-	/* Who uses a log holds the lock, and has looked at the table under it. */
-	if (was.dirty != slot->dirty)
-		kvfree(was.dirty);
+	switch_log(vm, &was, slot, keep);
 	return 0;
 }
 
@@ -351,7 +366,7 @@ int vtr_mem_set_slot(struct vtr_vm *vm, const struct vtr_slot *args)
 	struct vtr_memslots *old, *new;
 	int err;
 
-	new = kvmalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
+	new = kvmalloc(sizeof(*new), VTR_GFP_CHARGED);
 	if (!new)
 		return -ENOMEM;
 

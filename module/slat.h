@@ -12,6 +12,7 @@
 #ifndef VTR_SLAT_H
 #define VTR_SLAT_H
 
+#include <linux/gfp.h>
 #include <linux/types.h>
 
 /* Rights of a leaf, the same bits as VTR_WALK_* of the user interface. */
@@ -26,6 +27,13 @@
 #define VTR_SLAT_LEVELS		4
 
 #define VTR_SLAT_CACHE_PAGES	VTR_SLAT_LEVELS
+
+/*
+ * For everything whose amount the program decides: charged to its memory cgroup.
+ * At the cgroup's limit the call fails with ENOMEM instead of waking the
+ * cgroup's killer: the program can give memory back and go on.
+ */
+#define VTR_GFP_CHARGED	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 /**
  * struct vtr_slat_cache - table pages allocated before a spinlock is taken

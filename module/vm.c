@@ -73,7 +73,7 @@ static int check_name(const char *name)
 
 static struct vtr_vm *alloc_vm(const struct vtr_create_vm *args)
 {
-	struct vtr_vm *vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
+	struct vtr_vm *vm = kzalloc(sizeof(*vm), VTR_GFP_CHARGED);
 	int id;
 
 	if (!vm)
