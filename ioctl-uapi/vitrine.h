@@ -139,7 +139,7 @@ struct vtr_create_vm {
  * struct vtr_slot - set or delete a memory slot
  * @size: sizeof(struct vtr_slot)
  * @flags: VTR_SLOT_READONLY: guest writes stop at the VM as writes to no memory
- *	VTR_SLOT_DIRTY_LOG: note which pages the guest writes to
+ *	VTR_SLOT_DIRTY_LOG: note which pages the guest writes to (struct vtr_dirty)
  * @slot: 0 .. max_slots - 1
  * @pad: zero
  * @gpa: guest physical address, 4 KiB aligned
