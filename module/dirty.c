@@ -20,7 +20,8 @@
  * the next get.  Copying before clearing would lose the writes in between, and
  * so would clearing pages that were not in what it got; hence clear takes a
  * bitmap and not just a range.
- * Called by module/ioctl.c and module/memory.c.  Read next: docs/memory.md.
+ * Called by module/ioctl.c and module/memory.c; whoever else writes to guest
+ * memory for the guest calls vtr_dirty_note().  Read next: docs/memory.md.
  */
 #include <linux/bitmap.h>
 #include <linux/mm.h>
@@ -70,6 +71,33 @@ bool vtr_dirty_may_write(const struct vtr_memslot *slot, u64 gpa, bool write)
 	if (write)
 		__set_bit(page, (unsigned long *)slot->dirty);
 	return test_bit(page, (unsigned long *)slot->dirty);
+}
+
+/**
+ * vtr_dirty_note() - the module has written to memory on behalf of the guest
+ * @vm: the VM
+ * @gpa: guest physical address
+ * @bytes: how much; in one slot
+ *
+ * Called after the write: before it, a program could take the page out of the
+ * log and copy it in between.
+ * Context: does not sleep.
+ */
+void vtr_dirty_note(struct vtr_vm *vm, u64 gpa, size_t bytes)
+{
+	const struct vtr_memslot *slot;
+	struct vtr_mem *mem = &vm->mem;
+
+	spin_lock(&mem->lock);
+	slot = vtr_slots_find(rcu_dereference_protected(mem->slots, lockdep_is_held(&mem->lock)),
+			      gpa);
+	if (slot && slot->dirty && bytes) {
+		u64 first = (gpa - slot->gpa) >> PAGE_SHIFT;
+		u64 last = min(gpa - slot->gpa + bytes, slot->bytes) - 1;
+
+		bitmap_set((unsigned long *)slot->dirty, first, (last >> PAGE_SHIFT) - first + 1);
+	}
+	spin_unlock(&mem->lock);
 }
 
 /* ---- switching it on ---------------------------------------------------------------- */

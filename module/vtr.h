@@ -252,6 +252,7 @@ void vtr_mem_collapse(struct vtr_vm *vm, const struct vtr_memslot *slot);
 /* dirty.c: which pages has the guest written to? */
 int vtr_dirty_alloc(struct vtr_memslot *slot);
 bool vtr_dirty_may_write(const struct vtr_memslot *slot, u64 gpa, bool write);
+void vtr_dirty_note(struct vtr_vm *vm, u64 gpa, size_t bytes);
 void vtr_dirty_start(struct vtr_vm *vm, const struct vtr_memslot *slot);
 int vtr_dirty_get(struct vtr_vm *vm, const struct vtr_dirty *args);
 int vtr_dirty_clear(struct vtr_vm *vm, const struct vtr_dirty *args);

@@ -263,6 +263,29 @@ static void ranges_are_exact(struct kunit *test)
 	expect_nothing_unnoticed(test);
 }
 
+static void writes_of_the_module_are_noted(struct kunit *test)
+{
+	struct logged *l = test->priv;
+	struct vtr_vm *vm = &l->m->vm;
+	u64 words[32] = {};
+
+	/* Without a log, outside of slots, nothing: nobody asks. */
+	vtr_dirty_note(vm, GPA, 8);
+	switch_on(test);
+	vtr_dirty_note(vm, 0, 8);
+	vtr_dirty_note(vm, GPA, 0);
+	get(l, 0, PAGES, words);
+	KUNIT_EXPECT_EQ(test, weight(words, 32), 0ULL);
+	vtr_dirty_note(vm, GPA + 7 * PAGE_SIZE + 4095, 1);
+	vtr_dirty_note(vm, GPA + 63 * PAGE_SIZE + 4092, 8);
+	vtr_dirty_note(vm, GPA + (PAGES - 1) * PAGE_SIZE, 2 * PAGE_SIZE);
+	get(l, 0, PAGES, words);
+	KUNIT_EXPECT_EQ(test, weight(words, 32), 4ULL);
+	KUNIT_EXPECT_EQ(test, words[0], BIT_ULL(7) | BIT_ULL(63));
+	KUNIT_EXPECT_EQ(test, words[1], 1ULL);
+	KUNIT_EXPECT_EQ(test, words[(PAGES - 1) / 64], BIT_ULL((PAGES - 1) % 64));
+}
+
 static void switching_it_on_protects_what_is_mapped(struct kunit *test)
 {
 	struct logged *l = test->priv;
@@ -332,6 +355,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_write_is_noted_a_read_is_not),
 	KUNIT_CASE(clearing_takes_the_right_to_write),
 	KUNIT_CASE(ranges_are_exact),
+	KUNIT_CASE(writes_of_the_module_are_noted),
 	KUNIT_CASE(switching_it_on_protects_what_is_mapped),
 	KUNIT_CASE(without_memory_for_tables_it_drops_leaves),
 	KUNIT_CASE(random_work_matches_a_model),
