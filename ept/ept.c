@@ -14,10 +14,13 @@
  *	+--------+--------+--------+--------+------------+
  *	| level 4| level 3| level 2| level 1|   offset   |
  *	+--------+--------+--------+--------+------------+
- *	  root               2 MiB    4 KiB
+ *	  root      1 GiB    2 MiB    4 KiB	(what a leaf there maps)
  *
- * Tables are added by map and freed with the tree; zap clears leaves only, so
- * a vCPU that walks at the same time never sees a table page reused.
+ * The processor reads the tree at the same time, and sets accessed and dirty
+ * bits in it: SDM 3C "Accessed and Dirty Flags for EPT" (29.3.5).  So an entry
+ * that may be a present leaf is changed by atomic operations only, and what it
+ * held at that moment is what counts.  A table is never freed while a processor
+ * may still walk it: detach() puts it aside, reap() frees it after the flush.
  * Read next: ept/hw.h (bits), ept/show.c (entries in words).
  */
 #include <linux/err.h>
@@ -25,6 +28,7 @@
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/kernel.h>
+#include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
@@ -33,7 +37,8 @@
 
 struct ept_root {
 	struct vtr_slat_root base;
-	u64 *table;		/* level 4 */
+	u64 *table;			/* level 4 */
+	struct list_head detached;	/* tables that wait for reap() */
 };
 
 static struct ept_root *to_ept(const struct vtr_slat_root *root)
@@ -55,17 +60,18 @@ static void set_entry(u64 *slot, u64 value)
 
 static struct vtr_slat_root *root_create(void)
 {
-	struct ept_root *root = kzalloc(sizeof(*root), GFP_KERNEL_ACCOUNT);
+	struct ept_root *root = kzalloc(sizeof(*root), VTR_GFP_CHARGED);
 
 	if (!root)
 		return ERR_PTR(-ENOMEM);
-	root->table = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	root->table = (u64 *)get_zeroed_page(VTR_GFP_CHARGED);
 	if (!root->table) {
 		kfree(root);
 		return ERR_PTR(-ENOMEM);
 	}
 	root->base.ops = &ept_ops;
 	root->base.table_pages = 1;
+	INIT_LIST_HEAD(&root->detached);
 	return &root->base;
 }
 
@@ -77,10 +83,22 @@ static void free_table(u64 *table, unsigned int level)
 	free_page((unsigned long)table);
 }
 
+/* Free the tables that detach() has put aside; no processor walks them any more. */
+static void reap(struct vtr_slat_root *root)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, &to_ept(root)->detached, lru) {
+		list_del(&page->lru);
+		__free_page(page);
+	}
+}
+
 static void root_destroy(struct vtr_slat_root *root)
 {
 	struct ept_root *r = to_ept(root);
 
+	reap(root);
 	free_table(r->table, VTR_SLAT_LEVELS);
 	kfree(r);
 }
@@ -88,15 +106,18 @@ static void root_destroy(struct vtr_slat_root *root)
 /* Value of the VMCS field "EPT pointer" for @root. */
 u64 ept_pointer(const struct vtr_slat_root *root)
 {
-	return virt_to_phys(to_ept(root)->table) | EPTP_MEMTYPE_WB | EPTP_WALK_LENGTH_4;
+	return virt_to_phys(to_ept(root)->table) | EPTP_MEMTYPE_WB | EPTP_WALK_LENGTH_4 |
+	       (root->accessed_dirty ? EPTP_ENABLE_AD : 0);
 }
 
-static void count_leaf(struct vtr_slat_root *root, unsigned int level, s64 delta)
+static void count_leaves(struct vtr_slat_root *root, unsigned int level, s64 delta)
 {
 	if (level == VTR_SLAT_4K)
 		root->leaves_4k += delta;
-	else
+	else if (level == VTR_SLAT_2M)
 		root->leaves_2m += delta;
+	else
+		root->leaves_1g += delta;
 }
 
 /*
@@ -104,14 +125,20 @@ static void count_leaf(struct vtr_slat_root *root, unsigned int level, s64 delta
  * that maps RAM uncached would otherwise break the host's view of the same
  * page; devices are never mapped, so nothing needs another type.
  */
-static u64 make_leaf(u64 hpa, unsigned int level, unsigned int rights)
+static u64 make_leaf(const struct vtr_slat_root *root, u64 hpa, unsigned int level,
+		     unsigned int rights)
 {
+	u64 leaf = (hpa & EPT_ADDR_MASK) | rights | EPT_IGNORE_PAT |
+		   (u64)EPT_MEMTYPE_WB << EPT_MEMTYPE_SHIFT |
+		   (level > VTR_SLAT_4K ? EPT_LEAF : 0);
+
 	BUILD_BUG_ON(VTR_SLAT_READ != EPT_READ || VTR_SLAT_WRITE != EPT_WRITE ||
 		     VTR_SLAT_EXEC != EPT_EXEC);
 
-	return (hpa & EPT_ADDR_MASK) | rights | EPT_IGNORE_PAT |
-	       (u64)EPT_MEMTYPE_WB << EPT_MEMTYPE_SHIFT |
-	       (level > VTR_SLAT_4K ? EPT_LEAF : 0);
+	/* Nobody will set the bits: assume the worst.  The processor ignores them. */
+	if (!root->accessed_dirty)
+		leaf |= EPT_ACCESSED | (rights & VTR_SLAT_WRITE ? EPT_DIRTY : 0);
+	return leaf;
 }
 
 /* Get the table below @slot, adding one from @cache if there is none. */
@@ -128,13 +155,181 @@ static u64 *next_table(struct vtr_slat_root *root, struct vtr_slat_cache *cache,
 	return table;
 }
 
-/* Remove a leaf.  Return: true if there was one. */
+/* ---- visiting the leaves of a range --------------------------------------------- */
+
+/* Something to be done to a present leaf.  Return: was there anything to do? */
+typedef bool leaf_fn(struct vtr_slat_root *root, u64 *slot, unsigned int level);
+
+static u64 visit_table(struct vtr_slat_root *root, u64 *table, unsigned int level,
+		       u64 base, u64 start, u64 end, leaf_fn *fn)
+{
+	const u64 step = vtr_slat_leaf_bytes(level);
+	unsigned int i = start > base ? (start - base) / step : 0;
+	u64 hits = 0;
+
+	/* @base is the first address that the table translates. */
+	for (; i < EPT_ENTRIES && base + i * step < end; i++) {
+		u64 entry = READ_ONCE(table[i]);
+
+		if (!ept_present(entry))
+			continue;
+		if (ept_is_leaf(entry, level))
+			hits += fn(root, &table[i], level);
+		else
+			hits += visit_table(root, table_of(entry), level - 1,
+					    base + i * step, start, end, fn);
+	}
+	return hits;
+}
+
+static u64 visit(struct vtr_slat_root *root, u64 start, u64 end, leaf_fn *fn)
+{
+	if (start >= end)
+		return 0;
+	return visit_table(root, to_ept(root)->table, VTR_SLAT_LEVELS, 0, start, end, fn);
+}
+
+/* Tell the owner what the dirty bit of a leaf that goes has said. */
+static void pass_on_dirty(struct vtr_slat_root *root, u64 leaf, unsigned int level)
+{
+	if ((leaf & EPT_DIRTY) && root->page_dirty)
+		root->page_dirty(leaf & EPT_ADDR_MASK, level);
+}
+
 static bool drop_leaf(struct vtr_slat_root *root, u64 *slot, unsigned int level)
 {
-	if (!ept_present(*slot) || !ept_is_leaf(*slot, level))
+	/*
+	 * Read and cleared in one step: the processor sets a dirty bit only in an
+	 * entry that is present, so none is set after this.
+	 */
+	u64 leaf = xchg(slot, 0);
+
+	count_leaves(root, level, -1);
+	pass_on_dirty(root, leaf, level);
+	return true;
+}
+
+static u64 zap(struct vtr_slat_root *root, u64 start, u64 end)
+{
+	return visit(root, start, end, drop_leaf);
+}
+
+static bool protect_leaf(struct vtr_slat_root *root, u64 *slot, unsigned int level)
+{
+	return test_and_clear_bit(EPT_WRITE_BIT, (unsigned long *)slot);
+}
+
+static u64 protect(struct vtr_slat_root *root, u64 start, u64 end)
+{
+	return visit(root, start, end, protect_leaf);
+}
+
+static bool leaf_is_young(struct vtr_slat_root *root, u64 *slot, unsigned int level)
+{
+	return READ_ONCE(*slot) & EPT_ACCESSED;
+}
+
+static u64 young(struct vtr_slat_root *root, u64 start, u64 end)
+{
+	return visit(root, start, end, leaf_is_young);
+}
+
+static bool age_leaf(struct vtr_slat_root *root, u64 *slot, unsigned int level)
+{
+	/* Nobody would set the bit again: only a new fault can tell. */
+	if (!root->accessed_dirty)
+		return drop_leaf(root, slot, level);
+	return test_and_clear_bit(EPT_ACCESSED_BIT, (unsigned long *)slot);
+}
+
+static u64 age(struct vtr_slat_root *root, u64 start, u64 end)
+{
+	return visit(root, start, end, age_leaf);
+}
+
+/* ---- mapping, splitting, collapsing ------------------------------------------------- */
+
+/* Find the lowest entry at or above @level on the way to @gpa.  Return: its level. */
+static unsigned int find_entry(struct vtr_slat_root *root, u64 gpa, unsigned int level, u64 **slot)
+{
+	u64 *table = to_ept(root)->table;
+
+	for (unsigned int l = VTR_SLAT_LEVELS; ; l--) {
+		u64 entry;
+
+		*slot = &table[EPT_INDEX(gpa, l)];
+		entry = READ_ONCE(**slot);
+		if (l == level || !ept_present(entry) || ept_is_leaf(entry, l))
+			return l;
+		table = table_of(entry);
+	}
+}
+
+/* Fill @table with leaves that together map what @leaf of @level maps. */
+static void fill_split(u64 *table, u64 leaf, unsigned int level)
+{
+	const u64 step = vtr_slat_leaf_bytes(level - 1);
+
+	/* Bit 7 means "leaf" above level 1 only; there it must not stay. */
+	if (level - 1 == VTR_SLAT_4K)
+		leaf &= ~EPT_LEAF;
+	for (unsigned int i = 0; i < EPT_ENTRIES; i++)
+		table[i] = leaf + i * step;
+}
+
+/*
+ * Replace a large leaf by a table.  Rights, accessed and dirty bits of the leaf
+ * are those of all its parts; if the processor sets one meanwhile, start over.
+ */
+static void split_leaf(struct vtr_slat_root *root, struct vtr_slat_cache *cache,
+		       u64 *slot, unsigned int level)
+{
+	u64 *table = cache->pages[--cache->nr];
+	u64 leaf = READ_ONCE(*slot);
+
+	do {
+		fill_split(table, leaf, level);
+	} while (!try_cmpxchg(slot, &leaf, virt_to_phys(table) | EPT_RIGHTS));
+	root->table_pages++;
+	count_leaves(root, level, -1);
+	count_leaves(root, level - 1, EPT_ENTRIES);
+}
+
+static int split(struct vtr_slat_root *root, struct vtr_slat_cache *cache, u64 gpa)
+{
+	u64 *slot;
+	unsigned int level = find_entry(root, gpa, VTR_SLAT_4K, &slot);
+
+	if (level == VTR_SLAT_4K || !ept_present(*slot))
+		return 0;
+	if (!cache->nr)
+		return -ENOSPC;
+	split_leaf(root, cache, slot, level);
+	return 1;
+}
+
+/* Take @table and all below it, empty of leaves, out of the tree. */
+static void put_aside(struct ept_root *root, u64 *table, unsigned int level)
+{
+	for (unsigned int i = 0; level > 1 && i < EPT_ENTRIES; i++)
+		if (ept_present(table[i]))
+			put_aside(root, table_of(table[i]), level - 1);
+	list_add(&virt_to_page(table)->lru, &root->detached);
+	root->base.table_pages--;
+}
+
+static bool detach(struct vtr_slat_root *root, u64 gpa, unsigned int level)
+{
+	u64 start = ALIGN_DOWN(gpa, vtr_slat_leaf_bytes(level));
+	u64 *slot, table;
+
+	if (find_entry(root, gpa, level, &slot) != level || !ept_present(*slot) ||
+	    ept_is_leaf(*slot, level))
 		return false;
-	set_entry(slot, 0);
-	count_leaf(root, level, -1);
+	/* The leaves first, each with its last dirty bit; then the way to them. */
+	zap(root, start, start + vtr_slat_leaf_bytes(level));
+	table = xchg(slot, 0);
+	put_aside(to_ept(root), table_of(table), level - 1);
 	return true;
 }
 
@@ -142,11 +337,11 @@ static int map(struct vtr_slat_root *root, struct vtr_slat_cache *cache,
 	       u64 gpa, u64 hpa, unsigned int level, unsigned int rights)
 {
 	u64 *table = to_ept(root)->table;
-	u64 *slot, leaf = make_leaf(hpa, level, rights);
+	u64 *slot, old, leaf = make_leaf(root, hpa, level, rights);
 	bool changed = false;
 
 	if (WARN_ON_ONCE((gpa | hpa) & (vtr_slat_leaf_bytes(level) - 1) ||
-			 level > VTR_SLAT_2M || !rights))
+			 level > VTR_SLAT_1G || !rights))
 		return -EINVAL;
 	/* Check before the first change, so that no failure leaves half of one. */
 	if (cache->nr < VTR_SLAT_LEVELS - 1)
@@ -154,53 +349,29 @@ static int map(struct vtr_slat_root *root, struct vtr_slat_cache *cache,
 
 	for (unsigned int l = VTR_SLAT_LEVELS; l > level; l--) {
 		slot = &table[EPT_INDEX(gpa, l)];
-		/*
-		 * A 2 MiB leaf where a finer one is wanted: the host has split
-		 * its page.  Drop it; what it mapped besides faults in again.
-		 */
-		changed |= drop_leaf(root, slot, l);
+		if (ept_present(*slot) && ept_is_leaf(*slot, l)) {
+			split_leaf(root, cache, slot, l);
+			changed = true;
+		}
 		table = next_table(root, cache, slot);
 	}
 
 	slot = &table[EPT_INDEX(gpa, level)];
-	if (ept_present(*slot) && !ept_is_leaf(*slot, level))
+	old = READ_ONCE(*slot);
+	if (ept_present(old) && !ept_is_leaf(old, level))
 		return -EEXIST;
-	if (*slot == leaf)
+	/* The same but for what the processor notes in it: nothing to change. */
+	if (!((old ^ leaf) & ~(EPT_ACCESSED | EPT_DIRTY)))
 		return changed;
-	changed |= drop_leaf(root, slot, level);
-	set_entry(slot, leaf);
-	count_leaf(root, level, 1);
-	return changed;
+	old = xchg(slot, leaf);
+	if (ept_present(old))
+		pass_on_dirty(root, old, level);
+	else
+		count_leaves(root, level, 1);
+	return changed || ept_present(old);
 }
 
-/* Clear the leaves of one table that overlap [start, end); @base is its first address. */
-static u64 zap_table(struct vtr_slat_root *root, u64 *table, unsigned int level,
-		     u64 base, u64 start, u64 end)
-{
-	const u64 step = vtr_slat_leaf_bytes(level);
-	unsigned int i = start > base ? (start - base) / step : 0;
-	u64 zapped = 0;
-
-	for (; i < EPT_ENTRIES && base + i * step < end; i++) {
-		u64 entry = table[i];
-
-		if (!ept_present(entry))
-			continue;
-		if (drop_leaf(root, &table[i], level))
-			zapped++;
-		else
-			zapped += zap_table(root, table_of(entry), level - 1,
-					    base + i * step, start, end);
-	}
-	return zapped;
-}
-
-static u64 zap(struct vtr_slat_root *root, u64 start, u64 end)
-{
-	if (start >= end)
-		return 0;
-	return zap_table(root, to_ept(root)->table, VTR_SLAT_LEVELS, 0, start, end);
-}
+/* ---- looking ---------------------------------------------------------------------- */
 
 static void walk(struct vtr_slat_root *root, u64 gpa, struct vtr_slat_walk *w)
 {
@@ -251,6 +422,12 @@ const struct vtr_slat_ops ept_ops = {
 	.root_destroy	= root_destroy,
 	.map		= map,
 	.zap		= zap,
+	.split		= split,
+	.detach		= detach,
+	.reap		= reap,
+	.protect	= protect,
+	.young		= young,
+	.age		= age,
 	.walk		= walk,
 	.next_leaf	= next_leaf,
 	.describe	= ept_describe,

@@ -20,16 +20,20 @@
 #include <linux/bits.h>
 #include <linux/types.h>
 
+#define EPT_WRITE_BIT		1
+#define EPT_ACCESSED_BIT	8
+#define EPT_DIRTY_BIT		9
+
 #define EPT_READ		BIT_ULL(0)
-#define EPT_WRITE		BIT_ULL(1)
+#define EPT_WRITE		BIT_ULL(EPT_WRITE_BIT)
 #define EPT_EXEC		BIT_ULL(2)
 #define EPT_RIGHTS		(EPT_READ | EPT_WRITE | EPT_EXEC)
 #define EPT_MEMTYPE_SHIFT	3
 #define EPT_MEMTYPE_MASK	GENMASK_ULL(5, 3)
 #define EPT_IGNORE_PAT		BIT_ULL(6)
 #define EPT_LEAF		BIT_ULL(7)	/* level 2 and 3 only */
-#define EPT_ACCESSED		BIT_ULL(8)
-#define EPT_DIRTY		BIT_ULL(9)
+#define EPT_ACCESSED		BIT_ULL(EPT_ACCESSED_BIT)
+#define EPT_DIRTY		BIT_ULL(EPT_DIRTY_BIT)
 #define EPT_ADDR_MASK		GENMASK_ULL(51, 12)
 
 /* Memory types, as in the MTRRs. */

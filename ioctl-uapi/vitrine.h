@@ -41,6 +41,8 @@
 #define VTR_VM_CREATE_VCPU	_IO(VTR_IOC_MAGIC, 0x21) /* struct vtr_create_vcpu -> fd */
 #define VTR_VM_GET_INFO		_IO(VTR_IOC_MAGIC, 0x22) /* struct vtr_vm_info */
 #define VTR_VM_WALK		_IO(VTR_IOC_MAGIC, 0x23) /* struct vtr_walk */
+#define VTR_VM_GET_DIRTY	_IO(VTR_IOC_MAGIC, 0x24) /* struct vtr_dirty */
+#define VTR_VM_CLEAR_DIRTY	_IO(VTR_IOC_MAGIC, 0x25) /* struct vtr_dirty */
 #define VTR_VM_SET_CPUID	_IO(VTR_IOC_MAGIC, 0x28) /* struct vtr_cpuid_table */
 #define VTR_VM_SET_MSR_FILTER	_IO(VTR_IOC_MAGIC, 0x29) /* struct vtr_msr_filter */
 /* ---- vCPU fd ---------------------------------------------------------- */
@@ -142,6 +144,7 @@ struct vtr_create_vm {
  * struct vtr_slot - set or delete a memory slot
  * @size: sizeof(struct vtr_slot)
  * @flags: VTR_SLOT_READONLY: guest writes stop at the VM as writes to no memory
+ *	VTR_SLOT_DIRTY_LOG: note which pages the guest writes to (struct vtr_dirty)
  * @slot: 0 .. max_slots - 1
  * @pad: zero
  * @gpa: guest physical address, 4 KiB aligned
@@ -152,11 +155,35 @@ struct vtr_slot {
 	__u32 size;
 	__u32 flags;
 #define VTR_SLOT_READONLY	(1u << 0)
+#define VTR_SLOT_DIRTY_LOG	(1u << 1)
 	__u32 slot;
 	__u32 pad;
 	__aligned_u64 gpa;
 	__aligned_u64 bytes;
 	__aligned_u64 hva;
+};
+
+/**
+ * struct vtr_dirty - pages of a slot that the guest has written to
+ * @size: sizeof(struct vtr_dirty)
+ * @flags: zero
+ * @slot: a slot with VTR_SLOT_DIRTY_LOG
+ * @pad: zero
+ * @first_page: first page, counted from the slot's beginning, a multiple of 64
+ * @nr_pages: pages, at least one
+ * @bitmap: the caller's array of 64-bit words: page @first_page + n is bit n % 64
+ *	of word n / 64.  VTR_VM_GET_DIRTY fills it.  VTR_VM_CLEAR_DIRTY takes it:
+ *	pages to be noted anew when they are written to next; bits beyond
+ *	@nr_pages zero.
+ */
+struct vtr_dirty {
+	__u32 size;
+	__u32 flags;
+	__u32 slot;
+	__u32 pad;
+	__aligned_u64 first_page;
+	__aligned_u64 nr_pages;
+	__aligned_u64 bitmap;
 };
 
 /**
@@ -188,6 +215,8 @@ struct vtr_create_vcpu {
  * @zaps: out: leaves removed because the host took memory back
  * @name: out: the VM's name
  * @dead_reason: out: why the VM was stopped, if it was
+ * @mapped_1g: out: 1 GiB leaves now mapped
+ * @collapses: out: tables of small leaves that made room for a large one
  */
 struct vtr_vm_info {
 	__u32 size;
@@ -204,6 +233,8 @@ struct vtr_vm_info {
 	__aligned_u64 zaps;
 	char name[VTR_NAME_BYTES];
 	char dead_reason[VTR_SENTENCE_BYTES];
+	__aligned_u64 mapped_1g;
+	__aligned_u64 collapses;
 };
 
 /**

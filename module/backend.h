@@ -121,6 +121,8 @@ struct vtr_snapshot {
 struct vtr_backend_info {
 	unsigned int gpa_bits;		/* width of a guest physical address */
 	bool slat_2m;			/* second-level leaves of 2 MiB */
+	bool slat_1g;			/* second-level leaves of 1 GiB */
+	bool slat_ad;			/* accessed and dirty bits in second-level leaves */
 	bool rdtscp;			/* the guest may use RDTSCP */
 	bool step_insn;			/* @set_step works */
 	unsigned int tsc_fraction_bits;	/* of a TSC ratio; 0: @set_tsc_ratio does not work */

@@ -52,8 +52,11 @@ static int info_show(struct seq_file *m, void *unused)
 		seq_printf(m, "dead_reason: %s\n", info.dead_reason);
 	seq_printf(m, "trace: %s\nvcpus: %u\nslots: %u\n",
 		   vm->flags & VTR_VM_TRACE ? "on" : "off", info.nr_vcpus, info.nr_slots);
-	seq_printf(m, "table_pages: %llu\nmapped_4k: %llu\nmapped_2m: %llu\nfaults: %llu\nzaps: %llu\n",
-		   info.table_pages, info.mapped_4k, info.mapped_2m, info.faults, info.zaps);
+	seq_printf(m, "table_pages: %llu\nmapped_4k: %llu\nmapped_2m: %llu\nmapped_1g: %llu\n",
+		   info.table_pages, info.mapped_4k, info.mapped_2m, info.mapped_1g);
+	seq_printf(m, "faults: %llu\nzaps: %llu\ncollapses: %llu\naccessed_dirty: %s\n",
+		   info.faults, info.zaps, info.collapses,
+		   READ_ONCE(vm->mem.root->accessed_dirty) ? "on" : "off");
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(info);
@@ -70,8 +73,9 @@ static int slots_show(struct seq_file *m, void *unused)
 		const struct vtr_memslot *s = &slots->slot[i];
 
 		if (s->bytes)
-			seq_printf(m, "%u 0x%llx 0x%llx 0x%llx %s\n", i, s->gpa, s->bytes,
-				   s->hva, s->flags & VTR_SLOT_READONLY ? "ro" : "rw");
+			seq_printf(m, "%u 0x%llx 0x%llx 0x%llx %s%s\n", i, s->gpa, s->bytes,
+				   s->hva, s->flags & VTR_SLOT_READONLY ? "ro" : "rw",
+				   s->flags & VTR_SLOT_DIRTY_LOG ? ",log" : "");
 	}
 	rcu_read_unlock();
 	return 0;
@@ -88,7 +92,7 @@ static void show_range(struct seq_file *m, const struct leaf_range *r)
 	if (r->start == r->end)
 		return;
 	seq_printf(m, "0x%012llx-0x%012llx %s %c%c%c %llu leaves\n", r->start, r->end,
-		   r->level == VTR_SLAT_4K ? "4K" : "2M",
+		   r->level == VTR_SLAT_4K ? "4K" : r->level == VTR_SLAT_2M ? "2M" : "1G",
 		   r->rights & VTR_SLAT_READ ? 'r' : '-',
 		   r->rights & VTR_SLAT_WRITE ? 'w' : '-',
 		   r->rights & VTR_SLAT_EXEC ? 'x' : '-',

@@ -200,6 +200,19 @@ static int set_msr_filter(struct vtr_vm *vm, void __user *user)
 	return err ?: vtr_policy_set_msr_filter(vm, &args);
 }
 
+static int dirty_call(struct vtr_vm *vm, void __user *user,
+		      int (*fn)(struct vtr_vm *, const struct vtr_dirty *))
+{
+	struct vtr_dirty args;
+	int err = take_args(&args, sizeof(args), user);
+
+	if (err)
+		return err;
+	if (args.flags || args.pad || args.slot >= VTR_MAX_SLOTS)
+		return -EINVAL;
+	return fn(vm, &args);
+}
+
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct vtr_vm *vm = file->private_data;
@@ -221,6 +234,10 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return set_cpuid(vm, user);
 	case VTR_VM_SET_MSR_FILTER:
 		return set_msr_filter(vm, user);
+	case VTR_VM_GET_DIRTY:
+		return dirty_call(vm, user, vtr_dirty_get);
+	case VTR_VM_CLEAR_DIRTY:
+		return dirty_call(vm, user, vtr_dirty_clear);
 	default:
 		return -ENOTTY;
 	}

@@ -21,13 +21,16 @@
  * Whatever (2) found is used only if no invalidation was under way or has
  * ended since (1).  Changing the slot table counts as an invalidation.
  * Called by module/handle.c (faults) and module/ioctl.c (slots).  Read next:
- * module/slots.c (pure rules), ept/ept.c (the tables), docs/memory.md.
+ * module/slots.c (pure rules), module/dirty.c (which pages the guest has
+ * written to), ept/ept.c (the tables), docs/memory.md.
  */
 #define pr_fmt(fmt) "vitrine: " fmt
 
 #include <linux/highmem.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/pgtable.h>
+#include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -39,14 +42,13 @@
  * vtr_slat_cache_fill() - make sure that a map operation finds its table pages
  * @cache: the vCPU's cache
  *
- * The pages are charged to the caller's memory cgroup.
  * Context: process; sleeps.
  * Return: 0 or -ENOMEM.
  */
 int vtr_slat_cache_fill(struct vtr_slat_cache *cache)
 {
 	while (cache->nr < VTR_SLAT_CACHE_PAGES) {
-		void *page = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+		void *page = (void *)get_zeroed_page(VTR_GFP_CHARGED);
 
 		if (!page)
 			return -ENOMEM;
@@ -74,28 +76,46 @@ static struct vtr_vm *vm_of(struct mmu_notifier *mn)
  * on while the first one still waits for a vCPU.  The interrupts that are sent
  * here are taken by cores that spin on the lock, too.
  */
-static void flush_if(struct vtr_vm *vm, bool needed)
+void vtr_mem_flush_if(struct vtr_vm *vm, bool needed)
 {
 	lockdep_assert_held(&vm->mem.lock);
 	if (needed)
 		vtr_vm_kick_all(vm, VTR_REQ_FLUSH, true);
 }
 
-/* Remove every leaf behind [start, end) of the host's addresses.  Lock held. */
-static u64 zap_hva_range(struct vtr_vm *vm, u64 start, u64 end)
+/*
+ * A leaf goes that the guest may have written through.  The host's own mapping
+ * of the page still stands, because it waits for the lock that is held here:
+ * the page can neither be freed nor leave its file.
+ */
+static void note_page_dirty(u64 hpa, unsigned int level)
+{
+	set_page_dirty(pfn_to_page(hpa >> PAGE_SHIFT));
+}
+
+/* Do @op to the leaves behind [start, end) of the host's addresses.  Lock held. */
+static u64 for_hva_range(struct vtr_vm *vm, u64 start, u64 end,
+			 u64 (*op)(struct vtr_slat_root *root, u64 start, u64 end))
 {
 	struct vtr_mem *mem = &vm->mem;
 	struct vtr_memslots *slots =
 		rcu_dereference_protected(mem->slots, lockdep_is_held(&mem->lock));
-	u64 zapped = 0;
+	u64 hits = 0;
 
 	for (unsigned int i = 0; i < VTR_MAX_SLOTS; i++) {
 		u64 gpa_start, gpa_end;
 
 		if (vtr_slot_overlap_hva(&slots->slot[i], start, end, &gpa_start, &gpa_end))
-			zapped += mem->root->ops->zap(mem->root, gpa_start, gpa_end);
+			hits += op(mem->root, gpa_start, gpa_end);
 	}
-	mem->zaps += zapped;
+	return hits;
+}
+
+static u64 zap_hva_range(struct vtr_vm *vm, u64 start, u64 end)
+{
+	u64 zapped = for_hva_range(vm, start, end, vm->mem.root->ops->zap);
+
+	vm->mem.zaps += zapped;
 	return zapped;
 }
 
@@ -107,7 +127,7 @@ static int invalidate_start(struct mmu_notifier *mn, const struct mmu_notifier_r
 	spin_lock(&vm->mem.lock);
 	vm->mem.invalidating++;
 	zapped = zap_hva_range(vm, range->start, range->end);
-	flush_if(vm, zapped);
+	vtr_mem_flush_if(vm, zapped);
 	spin_unlock(&vm->mem.lock);
 
 	if (zapped)
@@ -132,13 +152,60 @@ static void release_mm(struct mmu_notifier *mn, struct mm_struct *mm)
 
 	spin_lock(&vm->mem.lock);
 	vm->mem.seq++;
-	flush_if(vm, zap_hva_range(vm, 0, TASK_SIZE_MAX));
+	vtr_mem_flush_if(vm, zap_hva_range(vm, 0, TASK_SIZE_MAX));
 	spin_unlock(&vm->mem.lock);
+}
+
+/*
+ * The host asks which pages are in use.  Called with its page-table lock held.
+ * Where the processor keeps no accessed bits the leaves are removed, and come
+ * back with the next access.
+ */
+static int clear_young(struct vtr_vm *vm, unsigned long start, unsigned long end, bool flush)
+{
+	struct vtr_slat_root *root = vm->mem.root;
+	u64 young;
+
+	spin_lock(&vm->mem.lock);
+	young = for_hva_range(vm, start, end, root->ops->age);
+	if (!root->accessed_dirty)
+		vm->mem.zaps += young;
+	vtr_mem_flush_if(vm, young && (flush || !root->accessed_dirty));
+	spin_unlock(&vm->mem.lock);
+	return young != 0;
+}
+
+static int notifier_clear_flush_young(struct mmu_notifier *mn, struct mm_struct *mm,
+				      unsigned long start, unsigned long end)
+{
+	return clear_young(vm_of(mn), start, end, true);
+}
+
+/* A processor that has cached the bit may not set it again: good enough here. */
+static int notifier_clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
+				unsigned long start, unsigned long end)
+{
+	return clear_young(vm_of(mn), start, end, false);
+}
+
+static int notifier_test_young(struct mmu_notifier *mn, struct mm_struct *mm,
+			       unsigned long address)
+{
+	struct vtr_vm *vm = vm_of(mn);
+	u64 young;
+
+	spin_lock(&vm->mem.lock);
+	young = for_hva_range(vm, address, address + PAGE_SIZE, vm->mem.root->ops->young);
+	spin_unlock(&vm->mem.lock);
+	return young != 0;
 }
 
 static const struct mmu_notifier_ops notifier_ops = {
 	.invalidate_range_start = invalidate_start,
 	.invalidate_range_end = invalidate_end,
+	.clear_flush_young = notifier_clear_flush_young,
+	.clear_young = notifier_clear_young,
+	.test_young = notifier_test_young,
 	.release = release_mm,
 };
 
@@ -153,7 +220,7 @@ int vtr_mem_init(struct vtr_vm *vm)
 
 	mutex_init(&mem->slots_lock);
 	spin_lock_init(&mem->lock);
-	slots = kvzalloc(sizeof(*slots), GFP_KERNEL_ACCOUNT);
+	slots = kvzalloc(sizeof(*slots), VTR_GFP_CHARGED);
 	if (!slots)
 		return -ENOMEM;
 	RCU_INIT_POINTER(mem->slots, slots);
@@ -163,6 +230,8 @@ int vtr_mem_init(struct vtr_vm *vm)
 		err = PTR_ERR(mem->root);
 		goto free_slots;
 	}
+	mem->root->page_dirty = note_page_dirty;
+	mem->root->accessed_dirty = vtr_backend->info.slat_ad;
 	mem->notifier.ops = &notifier_ops;
 	err = mmu_notifier_register(&mem->notifier, vm->mm);
 	if (err)
@@ -180,18 +249,114 @@ free_slots:
 void vtr_mem_destroy(struct vtr_vm *vm)
 {
 	struct vtr_mem *mem = &vm->mem;
+	struct vtr_memslots *slots;
 
 	mmu_notifier_unregister(&mem->notifier, vm->mm);
 	mem->root->ops->root_destroy(mem->root);
-	kvfree(rcu_dereference_protected(mem->slots, true));
+	slots = rcu_dereference_protected(mem->slots, true);
+	for (unsigned int i = 0; i < VTR_MAX_SLOTS; i++)
+		kvfree(slots->slot[i].dirty);
+	kvfree(slots);
+}
+
+/*
+ * With accessed and dirty bits the processor's reads of the guest's page tables
+ * count as writes: SDM 3C "Accessed and Dirty Flags for EPT" (29.3.5).  Page
+ * tables in read-only memory, as firmware has them, could never be walked.  So
+ * a VM that gets such memory goes on without the bits, from empty tables.
+ * Return: number of leaves removed.
+ */
+static u64 stop_accessed_dirty(struct vtr_mem *mem)
+{
+	lockdep_assert_held(&mem->lock);
+	if (!mem->root->accessed_dirty)
+		return 0;
+	mem->root->accessed_dirty = false;
+	return mem->root->ops->zap(mem->root, 0, BIT_ULL(vtr_backend->info.gpa_bits)) + 1;
+}
+
+/* The table changes here.  Guest addresses in [zap, zap_end) lose their leaves. */
+static void publish_slots(struct vtr_vm *vm, struct vtr_memslots *new, u64 zap, u64 zap_end,
+			  bool readonly)
+{
+	struct vtr_mem *mem = &vm->mem;
+	u64 gone;
+
+	spin_lock(&mem->lock);
+	rcu_assign_pointer(mem->slots, new);
+	mem->seq++;
+	gone = mem->root->ops->zap(mem->root, zap, zap_end);
+	if (readonly)
+		gone += stop_accessed_dirty(mem);
+	vtr_mem_flush_if(vm, gone);
+	spin_unlock(&mem->lock);
+}
+
+/* Is @args @slot, but for the log of writes? */
+static bool only_log_changes(const struct vtr_memslot *slot, const struct vtr_slot *args)
+{
+	return slot->bytes && slot->gpa == args->gpa && slot->bytes == args->bytes &&
+	       slot->hva == args->hva && !((slot->flags ^ args->flags) & ~VTR_SLOT_DIRTY_LOG);
+}
+
+/* Fill @slot from @args; @log is the log that it keeps, or NULL.  Return: 0 or -ENOMEM. */
+static int fill_slot(struct vtr_memslot *slot, const struct vtr_slot *args, u64 *log)
+{
+	*slot = (struct vtr_memslot) {};
+	if (!args->bytes)
+		return 0;
+	*slot = (struct vtr_memslot) {
+		.gpa = args->gpa, .bytes = args->bytes, .hva = args->hva,
+		.flags = args->flags, .dirty = log,
+	};
+	return vtr_dirty_alloc(slot);
+}
+
+/* The slot @was has become @slot: @keep says that only its log may have changed. */
+static void switch_log(struct vtr_vm *vm, const struct vtr_memslot *was,
+		       const struct vtr_memslot *slot, bool keep)
+{
+	if (was->dirty == slot->dirty)
+		return;
+	if (keep && slot->dirty)
+		vtr_dirty_start(vm, slot);
+	else if (keep)
+		vtr_mem_collapse(vm, slot);
+	/* Who uses a log holds the lock, and has looked at the table under it. */
+	kvfree(was->dirty);
+}
+
+static int set_slot_locked(struct vtr_vm *vm, const struct vtr_slot *args,
+			   struct vtr_memslots *old, struct vtr_memslots *new)
+{
+	int err = vtr_slots_check(old, args, vtr_backend->info.gpa_bits, TASK_SIZE_MAX);
+	struct vtr_memslot was, *slot;
+	unsigned int nr;
+	bool keep;
+
+	if (err)
+		return err;
+	nr = array_index_nospec(args->slot, VTR_MAX_SLOTS);
+	was = old->slot[nr];
+	slot = &new->slot[nr];
+	keep = only_log_changes(&was, args);
+	memcpy(new->slot, old->slot, sizeof(new->slot));
+	err = fill_slot(slot, args, keep ? was.dirty : NULL);
+	if (err)
+		return err;
+	publish_slots(vm, new, was.gpa, was.gpa + (keep ? 0 : was.bytes),
+		      slot->flags & VTR_SLOT_READONLY);
+	switch_log(vm, &was, slot, keep);
+	return 0;
 }
 
 /**
- * vtr_mem_set_slot() - set, change or delete a memory slot
+ * vtr_mem_set_slot() - set, change, move or delete a memory slot
  * @vm: the VM
  * @args: padding checked by the caller
  *
  * Guest addresses of the old slot lose their translations before this returns.
+ * If only the log of writes is switched, they stay.
  * Context: process of the VM's creator; sleeps.
  * Return: 0, -ENOMEM, or as vtr_slots_check().
  */
@@ -199,41 +364,21 @@ int vtr_mem_set_slot(struct vtr_vm *vm, const struct vtr_slot *args)
 {
 	struct vtr_mem *mem = &vm->mem;
 	struct vtr_memslots *old, *new;
-	struct vtr_memslot *slot;
 	int err;
 
-	new = kvmalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
+	new = kvmalloc(sizeof(*new), VTR_GFP_CHARGED);
 	if (!new)
 		return -ENOMEM;
 
 	mutex_lock(&mem->slots_lock);
 	old = rcu_dereference_protected(mem->slots, lockdep_is_held(&mem->slots_lock));
-	err = vtr_slots_check(old, args, vtr_backend->info.gpa_bits, TASK_SIZE_MAX);
-	if (err) {
-		mutex_unlock(&mem->slots_lock);
-		kvfree(new);
-		return err;
-	}
-	memcpy(new->slot, old->slot, sizeof(new->slot));
-	slot = &new->slot[args->slot];
-	*slot = (struct vtr_memslot) {};
-	if (args->bytes)
-		*slot = (struct vtr_memslot) {
-			.gpa = args->gpa, .bytes = args->bytes,
-			.hva = args->hva, .flags = args->flags,
-		};
-
-	spin_lock(&mem->lock);
-	rcu_assign_pointer(mem->slots, new);
-	mem->seq++;
-	slot = &old->slot[args->slot];
-	if (slot->bytes)
-		flush_if(vm, mem->root->ops->zap(mem->root, slot->gpa,
-						 slot->gpa + slot->bytes));
-	spin_unlock(&mem->lock);
+	err = set_slot_locked(vm, args, old, new);
 	mutex_unlock(&mem->slots_lock);
-	kvfree_rcu(old, rcu);
-	return 0;
+	if (err)
+		kvfree(new);
+	else
+		kvfree_rcu(old, rcu);
+	return err;
 }
 
 /* Copy the slot that holds @gpa.  Return: false if there is none. */
@@ -279,9 +424,9 @@ int vtr_mem_read(struct vtr_vm *vm, u64 gpa, void *data, size_t bytes)
 
 /* How the host maps an address now. */
 struct host_mapping {
-	unsigned int level;	/* VTR_SLAT_4K, VTR_SLAT_2M; 0: not mapped */
+	unsigned int level;	/* VTR_SLAT_4K, _2M, _1G; 0: not mapped */
 	bool writable;
-	u64 hpa;
+	u64 hpa;		/* of the 4 KiB page at the address */
 };
 
 /*
@@ -313,10 +458,9 @@ static struct host_mapping read_host_mapping(struct mm_struct *mm, u64 hva)
 	if (pud_none(pud) || !pud_present(pud))
 		goto out;
 	if (pud_leaf(pud)) {
-		/* A 1 GiB host page: map its 2 MiB part. */
-		m.level = VTR_SLAT_2M;
+		m.level = VTR_SLAT_1G;
 		m.writable = pud_write(pud);
-		m.hpa = ((u64)pud_pfn(pud) << PAGE_SHIFT) + (hva & ~PUD_MASK & PMD_MASK);
+		m.hpa = ((u64)pud_pfn(pud) << PAGE_SHIFT) + (hva & ~PUD_MASK & PAGE_MASK);
 		goto out;
 	}
 	pmdp = pmd_offset(pudp, hva);
@@ -326,7 +470,7 @@ static struct host_mapping read_host_mapping(struct mm_struct *mm, u64 hva)
 	if (pmd_leaf(pmd)) {
 		m.level = VTR_SLAT_2M;
 		m.writable = pmd_write(pmd);
-		m.hpa = (u64)pmd_pfn(pmd) << PAGE_SHIFT;
+		m.hpa = ((u64)pmd_pfn(pmd) << PAGE_SHIFT) + (hva & ~PMD_MASK & PAGE_MASK);
 		goto out;
 	}
 	pte = READ_ONCE(*pte_offset_kernel(pmdp, hva));
@@ -340,48 +484,101 @@ out:
 	return m;
 }
 
-/* May the 2 MiB around @gpa be mapped as one leaf, as far as the slot goes? */
-static bool slot_allows_2m(const struct vtr_memslot *slot, u64 gpa)
+static bool backend_has_leaf(unsigned int level)
 {
-	u64 start = ALIGN_DOWN(gpa, SZ_2M);
+	return level == VTR_SLAT_4K || (level == VTR_SLAT_2M && vtr_backend->info.slat_2m) ||
+	       (level == VTR_SLAT_1G && vtr_backend->info.slat_1g);
+}
 
-	return vtr_backend->info.slat_2m && IS_ALIGNED(slot->gpa ^ slot->hva, SZ_2M) &&
-	       start >= slot->gpa && start + SZ_2M <= slot->gpa + slot->bytes;
+/* The largest leaf around @gpa that host, slot and processor allow. */
+static unsigned int best_level(const struct vtr_memslot *slot, u64 gpa, unsigned int host_level)
+{
+	unsigned int level = host_level;
+
+	while (!backend_has_leaf(level) ||
+	       !vtr_slot_allows_leaf(slot, gpa, vtr_slat_leaf_bytes(level)))
+		level--;
+	return level;
+}
+
+/*
+ * A table of smaller leaves stands where a large one will go.  Take it out and
+ * free it once no vCPU walks it any more.  Return: was there one?
+ */
+static bool remove_table(struct vtr_vm *vm, u64 gpa, unsigned int level)
+{
+	struct vtr_slat_root *root = vm->mem.root;
+
+	lockdep_assert_held(&vm->mem.lock);
+	if (level == VTR_SLAT_4K || !root->ops->detach(root, gpa, level))
+		return false;
+	vtr_mem_flush_if(vm, true);
+	root->ops->reap(root);
+	vm->mem.collapses++;
+	return true;
+}
+
+/*
+ * Let large leaves come back to a slot whose pages were mapped one by one:
+ * remove the tables wherever the host maps a huge page.  The next access maps
+ * it at once.
+ * Context: slots_lock held; sleeps.
+ */
+void vtr_mem_collapse(struct vtr_vm *vm, const struct vtr_memslot *slot)
+{
+	struct vtr_mem *mem = &vm->mem;
+	u64 end = slot->gpa + slot->bytes, gpa = slot->gpa;
+
+	lockdep_assert_held(&mem->slots_lock);
+	while (gpa < end) {
+		struct host_mapping host;
+		u64 bytes = SZ_2M;
+
+		spin_lock(&mem->lock);
+		host = read_host_mapping(vm->mm, slot->hva + (gpa - slot->gpa));
+		/* What is changing now is zapped by the notifier anyway. */
+		if (!mem->invalidating && host.level) {
+			unsigned int level = best_level(slot, gpa, host.level);
+
+			remove_table(vm, gpa, level);
+			bytes = max_t(u64, bytes, vtr_slat_leaf_bytes(level));
+		}
+		spin_unlock(&mem->lock);
+		gpa = ALIGN_DOWN(gpa, bytes) + bytes;
+		cond_resched();
+	}
 }
 
 /* Steps (3) to (5).  Return: as vtr_slat_ops.map, or -EAGAIN: look it up again. */
 static int map_page(struct vtr_vcpu *vcpu, u64 gpa, const struct vtr_memslot *slot,
-		    struct page *page, bool write, u64 seq, bool *writable)
+		    struct page *page, bool write, u64 seq)
 {
 	struct vtr_mem *mem = &vcpu->vm->mem;
-	struct vtr_slat_root *root = mem->root;
+	unsigned int rights = VTR_SLAT_READ | VTR_SLAT_EXEC, level;
 	struct host_mapping host;
-	unsigned int rights;
 	int ret = -EAGAIN;
+	u64 bytes;
 
 	spin_lock(&mem->lock);
 	if (mem->invalidating || mem->seq != seq)
 		goto unlock;
 	host = read_host_mapping(vcpu->vm->mm, slot->hva + (gpa - slot->gpa));
 	/* Not mapped the way it was looked up: somebody is quicker, try again. */
-	if (!host.level || (write && !host.writable))
-		goto unlock;
-	if (host.level == VTR_SLAT_4K && host.hpa != page_to_phys(page))
+	if (!host.level || (write && !host.writable) || host.hpa != page_to_phys(page))
 		goto unlock;
 
-	*writable = host.writable && !(slot->flags & VTR_SLOT_READONLY);
-	rights = VTR_SLAT_READ | VTR_SLAT_EXEC | (*writable ? VTR_SLAT_WRITE : 0);
-	ret = -EEXIST;
-	if (host.level == VTR_SLAT_2M && slot_allows_2m(slot, gpa))
-		ret = root->ops->map(root, &vcpu->cache, ALIGN_DOWN(gpa, SZ_2M),
-				     host.hpa, VTR_SLAT_2M, rights);
-	if (ret == -EEXIST)
-		ret = root->ops->map(root, &vcpu->cache, ALIGN_DOWN(gpa, SZ_4K),
-				     page_to_phys(page), VTR_SLAT_4K, rights);
+	if (host.writable && !(slot->flags & VTR_SLOT_READONLY) &&
+	    vtr_dirty_may_write(slot, gpa, write))
+		rights |= VTR_SLAT_WRITE;
+	level = best_level(slot, gpa, host.level);
+	bytes = vtr_slat_leaf_bytes(level);
+	remove_table(vcpu->vm, gpa, level);
+	ret = mem->root->ops->map(mem->root, &vcpu->cache, ALIGN_DOWN(gpa, bytes),
+				  ALIGN_DOWN(host.hpa, bytes), level, rights);
 	if (ret >= 0)
 		mem->faults++;
 	/* A leaf was replaced: vCPUs may hold the old one. */
-	flush_if(vcpu->vm, ret == 1);
+	vtr_mem_flush_if(vcpu->vm, ret == 1);
 unlock:
 	spin_unlock(&mem->lock);
 	return ret;
@@ -402,7 +599,7 @@ unlock:
 int vtr_mem_fault(struct vtr_vcpu *vcpu, u64 gpa, unsigned int access)
 {
 	struct vtr_vm *vm = vcpu->vm;
-	bool write = access & VTR_SLAT_WRITE, writable = false;
+	bool write = access & VTR_SLAT_WRITE;
 	struct vtr_memslot slot;
 	struct page *page;
 	u64 seq;
@@ -424,14 +621,7 @@ int vtr_mem_fault(struct vtr_vcpu *vcpu, u64 gpa, unsigned int access)
 	if (ret < 0)
 		return ret;
 
-	ret = map_page(vcpu, gpa, &slot, page, write, seq, &writable);
-	/*
-	 * The guest may write from now on without a further fault.  The host
-	 * cleans a page only after it has write-protected it, which removes the
-	 * leaf first, so saying it once per mapping is enough.
-	 */
-	if (ret >= 0 && writable)
-		set_page_dirty_lock(page);
+	ret = map_page(vcpu, gpa, &slot, page, write, seq);
 	put_page(page);
 	trace_vtr_slat_fault(vm->id, vcpu->id, gpa, access, ret);
 	return ret == -EAGAIN || ret >= 0 ? 0 : ret;

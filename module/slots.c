@@ -10,6 +10,7 @@
  */
 #include <linux/errno.h>
 #include <linux/mm.h>
+#include <linux/sizes.h>
 
 #include "vtr.h"
 
@@ -35,7 +36,7 @@ int vtr_slots_check(const struct vtr_memslots *slots, const struct vtr_slot *arg
 {
 	u64 end;
 
-	if (args->flags & ~VTR_SLOT_READONLY || args->slot >= VTR_MAX_SLOTS)
+	if (args->flags & ~(VTR_SLOT_READONLY | VTR_SLOT_DIRTY_LOG) || args->slot >= VTR_MAX_SLOTS)
 		return -EINVAL;
 	if (!args->bytes)
 		return slots->slot[args->slot].bytes ? 0 : -ENOENT;
@@ -66,6 +67,39 @@ const struct vtr_memslot *vtr_slots_find(const struct vtr_memslots *slots, u64 g
 			return s;
 	}
 	return NULL;
+}
+
+/*
+ * May the @bytes (a power of two) around @gpa, in the slot, be one leaf?  Guest
+ * and host address must agree in the offset, the slot must hold all of it, and
+ * a log of writes wants to know each 4 KiB page.
+ */
+bool vtr_slot_allows_leaf(const struct vtr_memslot *slot, u64 gpa, u64 bytes)
+{
+	u64 start = ALIGN_DOWN(gpa, bytes);
+
+	if (bytes == SZ_4K)
+		return true;
+	return !(slot->flags & VTR_SLOT_DIRTY_LOG) && IS_ALIGNED(slot->gpa ^ slot->hva, bytes) &&
+	       start >= slot->gpa && start + bytes <= slot->gpa + slot->bytes;
+}
+
+/*
+ * Pages [@first, @first + @nr) of @slot as a range of its log.
+ * Return: 0; -ENOENT: the slot is empty; -ENODATA: it has no log; -EINVAL: no
+ * pages, pages beyond the slot, or a first one that does not begin a word.
+ */
+int vtr_slot_check_log(const struct vtr_memslot *slot, u64 first, u64 nr)
+{
+	u64 pages = slot->bytes >> PAGE_SHIFT;
+
+	if (!slot->bytes)
+		return -ENOENT;
+	if (!slot->dirty)
+		return -ENODATA;
+	if (first % 64 || !nr || first >= pages || nr > pages - first)
+		return -EINVAL;
+	return 0;
 }
 
 /*

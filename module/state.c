@@ -405,7 +405,7 @@ int vtr_state_get(struct vtr_vcpu *vcpu, struct vtr_state_buffer *args)
 	if (room < needed)
 		return -ENOSPC;
 
-	buffer = kvzalloc(needed, GFP_KERNEL_ACCOUNT);
+	buffer = kvzalloc(needed, VTR_GFP_CHARGED);
 	if (!buffer)
 		return -ENOMEM;
 	for (unsigned int id = 0; id <= VTR_STATE_ID_MAX; id++) {

@@ -374,12 +374,12 @@ static int alloc_shared_pages(struct vtr_vcpu *vcpu)
 {
 	struct vtr_trace_ring *ring;
 
-	vcpu->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	vcpu->run = (void *)get_zeroed_page(VTR_GFP_CHARGED);
 	if (!vcpu->run)
 		return -ENOMEM;
 	/* Header page and records; not a power of two, so exact pages. */
 	ring = alloc_pages_exact((VTR_TRACE_RING_PAGES + 1) * PAGE_SIZE,
-				 GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+				 VTR_GFP_CHARGED | __GFP_ZERO);
 	if (!ring)
 		return -ENOMEM;
 	ring->nr_records = VTR_TRACE_RING_PAGES * PAGE_SIZE / sizeof(struct vtr_trace_record);
@@ -414,6 +414,8 @@ static struct vtr_vcpu *alloc_vcpu(struct vtr_vm *vm, const struct vtr_create_vc
 	vcpu->dr6 = VTR_DR6_ONES;
 	vcpu->tsc_khz = vtr_tsc_khz();
 	vtr_tsc_ratio(vcpu->tsc_khz, vtr_tsc_khz(), &vcpu->tsc_ratio);
+	/* Second-level tables may change before others can see this vCPU. */
+	set_bit(VTR_REQ_FLUSH, &vcpu->requests);
 	mutex_init(&vcpu->mutex);
 	mutex_init(&vcpu->snapshot_lock);
 	spin_lock_init(&vcpu->snapshot_fill);

@@ -74,7 +74,7 @@ static int check_name(const char *name)
 
 static struct vtr_vm *alloc_vm(const struct vtr_create_vm *args)
 {
-	struct vtr_vm *vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
+	struct vtr_vm *vm = kzalloc(sizeof(*vm), VTR_GFP_CHARGED);
 	int id;
 
 	if (!vm)
@@ -238,8 +238,10 @@ void vtr_vm_fill_info(struct vtr_vm *vm, struct vtr_vm_info *info)
 	info->table_pages = mem->root->table_pages;
 	info->mapped_4k = mem->root->leaves_4k;
 	info->mapped_2m = mem->root->leaves_2m;
+	info->mapped_1g = mem->root->leaves_1g;
 	info->faults = mem->faults;
 	info->zaps = mem->zaps;
+	info->collapses = mem->collapses;
 	spin_unlock(&mem->lock);
 }
 

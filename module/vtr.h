@@ -34,6 +34,7 @@ struct vtr_memslot {
 	u64 bytes;		/* 0: the slot is empty */
 	u64 hva;
 	u32 flags;		/* VTR_SLOT_* */
+	u64 *dirty;		/* a bit for each page, guarded by mem->lock; NULL: no log */
 };
 
 struct vtr_memslots {
@@ -51,6 +52,7 @@ struct vtr_memslots {
  * @invalidating: invalidations that have begun and not ended
  * @faults: second-level faults served
  * @zaps: leaves removed because the host took memory back
+ * @collapses: tables that made room for a large leaf
  * @notifier: tells when the host changes the process' mappings
  */
 struct vtr_mem {
@@ -64,6 +66,7 @@ struct vtr_mem {
 	unsigned int invalidating;
 	u64 faults;
 	u64 zaps;
+	u64 collapses;
 
 	struct mmu_notifier notifier;
 };
@@ -265,11 +268,23 @@ int vtr_mem_set_slot(struct vtr_vm *vm, const struct vtr_slot *args);
 int vtr_mem_fault(struct vtr_vcpu *vcpu, u64 gpa, unsigned int access);
 bool vtr_mem_find(struct vtr_vm *vm, u64 gpa, struct vtr_memslot *slot, u32 *index);
 int vtr_mem_read(struct vtr_vm *vm, u64 gpa, void *data, size_t bytes);
+void vtr_mem_flush_if(struct vtr_vm *vm, bool needed);
+void vtr_mem_collapse(struct vtr_vm *vm, const struct vtr_memslot *slot);
+
+/* dirty.c: which pages has the guest written to? */
+int vtr_dirty_alloc(struct vtr_memslot *slot);
+bool vtr_dirty_may_write(const struct vtr_memslot *slot, u64 gpa, bool write);
+void vtr_dirty_note(struct vtr_vm *vm, u64 gpa, size_t bytes);
+void vtr_dirty_start(struct vtr_vm *vm, const struct vtr_memslot *slot);
+int vtr_dirty_get(struct vtr_vm *vm, const struct vtr_dirty *args);
+int vtr_dirty_clear(struct vtr_vm *vm, const struct vtr_dirty *args);
 
 /* slots.c: pure, see tests/ */
 int vtr_slots_check(const struct vtr_memslots *slots, const struct vtr_slot *args,
 		    unsigned int gpa_bits, u64 user_end);
 const struct vtr_memslot *vtr_slots_find(const struct vtr_memslots *slots, u64 gpa);
+bool vtr_slot_allows_leaf(const struct vtr_memslot *slot, u64 gpa, u64 bytes);
+int vtr_slot_check_log(const struct vtr_memslot *slot, u64 first, u64 nr);
 bool vtr_slot_overlap_hva(const struct vtr_memslot *slot, u64 start, u64 end,
 			  u64 *gpa_start, u64 *gpa_end);
 

@@ -26,6 +26,8 @@ static int hw_init(void)
 	/* Four levels of EPT translate 48 bits, the processor may have fewer. */
 	info->gpa_bits = min_t(unsigned int, boot_cpu_data.x86_phys_bits, 48);
 	info->slat_2m = vmx_caps.ept_vpid & VMX_EPTVPID_PAGE_2M;
+	info->slat_1g = vmx_caps.ept_vpid & VMX_EPTVPID_PAGE_1G;
+	info->slat_ad = vmx_caps.ept_vpid & VMX_EPTVPID_ACCESSED_DIRTY;
 	info->rdtscp = vmx_has_rdtscp();
 	info->step_insn = vmx_has_monitor_trap_flag();
 	info->tsc_fraction_bits = vmx_has_tsc_scaling() ? VMX_TSC_FRACTION_BITS : 0;
@@ -42,13 +44,13 @@ static void destroy_parts(struct vtr_vmx_vcpu *v)
 
 static struct vtr_vcpu *vcpu_create(struct vtr_vm *vm)
 {
-	struct vtr_vmx_vcpu *v = kzalloc(sizeof(*v), GFP_KERNEL_ACCOUNT);
+	struct vtr_vmx_vcpu *v = kzalloc(sizeof(*v), VTR_GFP_CHARGED);
 
 	if (!v)
 		return ERR_PTR(-ENOMEM);
 	v->base.vm = vm;
 	v->vpid = vmx_vpid_alloc();
-	v->msr_bitmap = (unsigned long *)__get_free_page(GFP_KERNEL_ACCOUNT);
+	v->msr_bitmap = (unsigned long *)__get_free_page(VTR_GFP_CHARGED);
 	if (!v->msr_bitmap || vmx_vmcs_alloc(&v->vmcs)) {
 		destroy_parts(v);
 		kfree(v);

@@ -54,7 +54,11 @@ const u32 vmx_switched_msr_index[VMX_NR_SWITCHED_MSRS] = {
  */
 void vmx_flush_slat(struct vtr_vcpu *vcpu)
 {
-	if (invept(INVEPT_SINGLE, ept_pointer(vcpu->vm->mem.root)) &&
+	u64 eptp = ept_pointer(vcpu->vm->mem.root);
+
+	/* A flush also follows when the VM goes on without accessed and dirty bits. */
+	vmcs_write64(VMCS_EPT_POINTER, eptp);
+	if (invept(INVEPT_SINGLE, eptp) &&
 	    !READ_ONCE(vtr_shutting_down))
 		WARN_ONCE(1, "vitrine: INVEPT failed\n");
 }

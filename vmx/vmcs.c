@@ -41,7 +41,7 @@ void vmx_vmwrite_failed(u32 encoding, u64 value)
 /* Context: sleeps.  Return: 0 or -ENOMEM. */
 int vmx_vmcs_alloc(struct vmx_vmcs *vmcs)
 {
-	vmcs->region = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	vmcs->region = (void *)get_zeroed_page(VTR_GFP_CHARGED);
 	if (!vmcs->region)
 		return -ENOMEM;
 	*(u32 *)vmcs->region = vmx_caps.revision;

@@ -18,6 +18,7 @@
 
 struct vtr_backend *vtr_backend = &fake_backend;
 bool vtr_shutting_down;
+bool machine_no_memory;
 
 static struct machine *machine_of(struct vtr_vm *vm)
 {
@@ -35,8 +36,30 @@ void vtr_mem_destroy(struct vtr_vm *vm)
 {
 }
 
+int vtr_slat_cache_fill(struct vtr_slat_cache *cache)
+{
+	if (machine_no_memory)
+		return -ENOMEM;
+	while (cache->nr < VTR_SLAT_CACHE_PAGES) {
+		void *page = (void *)get_zeroed_page(GFP_KERNEL);
+
+		if (!page)
+			return -ENOMEM;
+		cache->pages[cache->nr++] = page;
+	}
+	return 0;
+}
+
 void vtr_slat_cache_drain(struct vtr_slat_cache *cache)
 {
+	while (cache->nr)
+		free_page((unsigned long)cache->pages[--cache->nr]);
+}
+
+void vtr_mem_flush_if(struct vtr_vm *vm, bool needed)
+{
+	lockdep_assert_held(&vm->mem.lock);
+	machine_of(vm)->slat_flushes += needed;
 }
 
 bool vtr_mem_find(struct vtr_vm *vm, u64 gpa, struct vtr_memslot *slot, u32 *index)
@@ -100,6 +123,7 @@ int machine_start(struct kunit *test)
 	struct machine *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, m);
+	machine_no_memory = false;
 	m->memory = kunit_kzalloc(test, MACHINE_MEMORY, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, m->memory);
 	strscpy(m->vm.name, "test", sizeof(m->vm.name));

@@ -23,6 +23,7 @@
  * @memory: guest memory as the core reads it
  * @fault_result: what the next second-level faults return
  * @faults, @fault_gpa, @fault_access: faults so far and the last one
+ * @slat_flushes: flushes after changes of second-level tables
  */
 struct machine {
 	struct vtr_vm vm;
@@ -33,7 +34,11 @@ struct machine {
 	unsigned int faults;
 	u64 fault_gpa;
 	unsigned int fault_access;
+	unsigned int slat_flushes;
 };
+
+/* There is no page for second-level tables. */
+extern bool machine_no_memory;
 
 int machine_start(struct kunit *test);
 void machine_finish(struct kunit *test);

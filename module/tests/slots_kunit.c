@@ -83,6 +83,8 @@ static void unknown_flags_are_refused(struct kunit *test)
 	struct vtr_slot args = { .bytes = SZ_4K, .hva = HVA, .flags = VTR_SLOT_READONLY };
 
 	KUNIT_EXPECT_EQ(test, vtr_slots_check(s, &args, GPA_BITS, USER_END), 0);
+	args.flags |= VTR_SLOT_DIRTY_LOG;
+	KUNIT_EXPECT_EQ(test, vtr_slots_check(s, &args, GPA_BITS, USER_END), 0);
 	args.flags |= BIT(31);
 	KUNIT_EXPECT_EQ(test, vtr_slots_check(s, &args, GPA_BITS, USER_END), -EINVAL);
 }
@@ -167,6 +169,57 @@ static void host_ranges_are_cut_to_the_slot(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, end, 0x14000ULL);
 }
 
+/* A large leaf needs both addresses in step, all of it in the slot, and no log. */
+static void large_leaves_must_fit(struct kunit *test)
+{
+	struct vtr_memslot s = { .gpa = SZ_1G, .bytes = SZ_1G + SZ_2M, .hva = HVA };
+
+	KUNIT_EXPECT_TRUE(test, vtr_slot_allows_leaf(&s, SZ_1G + 0x5000, SZ_4K));
+	KUNIT_EXPECT_TRUE(test, vtr_slot_allows_leaf(&s, SZ_1G + 0x5000, SZ_2M));
+	KUNIT_EXPECT_TRUE(test, vtr_slot_allows_leaf(&s, SZ_1G + 0x5000, SZ_1G));
+	/* The last 2 MiB: they fit, 1 GiB does not. */
+	KUNIT_EXPECT_TRUE(test, vtr_slot_allows_leaf(&s, 2ULL * SZ_1G + 0x5000, SZ_2M));
+	KUNIT_EXPECT_FALSE(test, vtr_slot_allows_leaf(&s, 2ULL * SZ_1G + 0x5000, SZ_1G));
+	/* One page short at either end. */
+	s.bytes -= SZ_4K;
+	KUNIT_EXPECT_FALSE(test, vtr_slot_allows_leaf(&s, 2ULL * SZ_1G, SZ_2M));
+	KUNIT_EXPECT_TRUE(test, vtr_slot_allows_leaf(&s, 2ULL * SZ_1G, SZ_4K));
+	s = (struct vtr_memslot) { .gpa = SZ_2M + SZ_4K, .bytes = SZ_4M, .hva = HVA + SZ_4K };
+	KUNIT_EXPECT_FALSE(test, vtr_slot_allows_leaf(&s, SZ_2M + SZ_4K, SZ_2M));
+	KUNIT_EXPECT_TRUE(test, vtr_slot_allows_leaf(&s, SZ_4M, SZ_2M));
+	/* Out of step by one page; in step for 2 MiB only. */
+	s = (struct vtr_memslot) { .gpa = SZ_1G, .bytes = SZ_1G, .hva = HVA + SZ_4K };
+	KUNIT_EXPECT_FALSE(test, vtr_slot_allows_leaf(&s, SZ_1G + SZ_4M, SZ_2M));
+	s.hva = HVA + SZ_2M;
+	KUNIT_EXPECT_TRUE(test, vtr_slot_allows_leaf(&s, SZ_1G, SZ_2M));
+	KUNIT_EXPECT_FALSE(test, vtr_slot_allows_leaf(&s, SZ_1G, SZ_1G));
+	s.hva = HVA;
+	s.flags = VTR_SLOT_DIRTY_LOG;
+	KUNIT_EXPECT_FALSE(test, vtr_slot_allows_leaf(&s, SZ_1G, SZ_2M));
+	KUNIT_EXPECT_TRUE(test, vtr_slot_allows_leaf(&s, SZ_1G, SZ_4K));
+}
+
+static void a_range_of_a_log_is_checked(struct kunit *test)
+{
+	u64 log[4] = {};
+	struct vtr_memslot s = {};
+
+	KUNIT_EXPECT_EQ(test, vtr_slot_check_log(&s, 0, 1), -ENOENT);
+	s = (struct vtr_memslot) { .bytes = 200 * SZ_4K };
+	KUNIT_EXPECT_EQ(test, vtr_slot_check_log(&s, 0, 1), -ENODATA);
+	s.dirty = log;
+	KUNIT_EXPECT_EQ(test, vtr_slot_check_log(&s, 0, 200), 0);
+	KUNIT_EXPECT_EQ(test, vtr_slot_check_log(&s, 0, 1), 0);
+	KUNIT_EXPECT_EQ(test, vtr_slot_check_log(&s, 192, 8), 0);
+	KUNIT_EXPECT_EQ(test, vtr_slot_check_log(&s, 0, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vtr_slot_check_log(&s, 0, 201), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vtr_slot_check_log(&s, 192, 9), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vtr_slot_check_log(&s, 256, 1), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vtr_slot_check_log(&s, 1, 1), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vtr_slot_check_log(&s, 64, ~0ULL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vtr_slot_check_log(&s, ~63ULL, 64), -EINVAL);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(a_plain_slot_is_accepted),
 	KUNIT_CASE(limits_are_exact),
@@ -177,6 +230,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(only_a_slot_that_is_there_is_deleted),
 	KUNIT_CASE(an_address_is_found_in_its_slot),
 	KUNIT_CASE(host_ranges_are_cut_to_the_slot),
+	KUNIT_CASE(large_leaves_must_fit),
+	KUNIT_CASE(a_range_of_a_log_is_checked),
 	{}
 };
 

@@ -230,12 +230,20 @@ def test_rom_is_what_a_bios_accepts() -> None:
 
 
 def test_memory_has_one_owner() -> None:
-    layout = image.Layout(256 << 20)
-    areas = sorted(image.memory_map(layout))
-    for (start, size, _), (following, _, _) in zip(areas, areas[1:]):
-        assert start + size <= following, f"{start:#x} overlaps {following:#x}"
-    assert (layout.payload, layout.payload_size, 2) in areas, "the payload is not reserved"
-    assert layout.initrd(3_000_000) + 3_000_000 <= layout.payload
+    for megabytes in (256, 2048, 3072):
+        layout = image.Layout(megabytes << 20)
+        areas = sorted(image.memory_map(layout))
+        for (start, size, _), (following, _, _) in zip(areas, areas[1:]):
+            assert start + size <= following, f"{start:#x} overlaps {following:#x}"
+        assert (layout.payload, layout.payload_size, 2) in areas, "the payload is not reserved"
+        assert layout.initrd(3_000_000) + 3_000_000 <= layout.payload
+        assert layout.pads < 1 << 31, "Bochs loads no image above 2 GB"
+
+
+def test_a_big_machine_has_a_free_gigabyte() -> None:
+    areas = image.memory_map(image.Layout(3072 << 20))
+    assert any(start <= 1 << 30 and start + size >= 2 << 30 and kind == 1
+               for start, size, kind in areas), areas
 
 
 def test_small_memory_is_refused() -> None:

@@ -24,6 +24,7 @@
 #define SEEN_AT		0x10000
 #define BEATS_AT	0x10100
 #define STOP_AT		0x10200
+#define WHERE_AT	0x10208
 #define WATCHED_AT	(4 * MB)
 
 GUEST(reader, 64,
@@ -41,7 +42,18 @@ GUEST(writer, 64,
       "mov %rax, 0x400000(,%rdi,8)\n"
       "cmpq $0, 0x10200\n"
       "je 1b\n hlt");
+/* The same, at the address that the test names. */
+GUEST(follower, 64,
+      "sti\n"
+      "1: mov 0x10208, %rbx\n"
+      "mov (%rbx), %rax\n"
+      "mov %rax, 0x10000(,%rdi,8)\n"
+      "incq 0x10100(,%rdi,8)\n"
+      "cmpq $0, 0x10200\n"
+      "je 1b\n hlt");
 GUEST(halts, 16, "hlt");
+GUEST(reads_then_writes, 64,
+      "mov 0x400000, %rax\n hlt\n movq $1, 0x400000\n hlt\n mov 0x400000, %rax\n hlt");
 GUEST(alias, 64, "movq $0x77, 0x400000\n mov 0x500000, %rax\n hlt");
 GUEST(reads_two, 64, "mov 0x400000, %rax\n mov 0x405000, %rbx\n hlt\n mov 0x400000, %rax\n"
 		     "mov 0x405000, %rbx\n hlt");
@@ -301,6 +313,132 @@ static void a_slot_deleted_under_a_running_guest(void)
 	}
 }
 
+static uint64_t rights_at(uint64_t gpa)
+{
+	struct vtr_walk walk = { .size = sizeof(walk), .gpa = gpa };
+
+	MUST(ioctl(vm->fd, VTR_VM_WALK, &walk));
+	return walk.rights;
+}
+
+/* Back and forth between two addresses; in between the guests look elsewhere. */
+static void a_slot_moved_under_a_running_guest(void)
+{
+	uint64_t *memory = map_memory(4096), *elsewhere = map_memory(4096);
+
+	*memory = 100;
+	*elsewhere = 7;
+	vm = new_vm(4 * MB, 0);
+	MUST(set_slot(vm, 1, WATCHED_AT, 4096, memory, 0));
+	MUST(set_slot(vm, 2, 8 * MB, 4096, elsewhere, 0));
+	*word(WHERE_AT) = WATCHED_AT;
+	put_guest(vm, &guest_follower);
+	for (unsigned int id = 0; id < NR_RUNNERS; id++) {
+		enter_long(new_vcpu(vm, id));
+		start_runner(&runners[id], &vm->vcpus[id], id % nr_cpus());
+	}
+	for (unsigned int i = 0; i < 40; i++) {
+		uint64_t from = WATCHED_AT + (i % 2) * MB, to = WATCHED_AT + !(i % 2) * MB;
+
+		*memory = 100 + i;
+		expect_seen(100 + i);
+		CHECK(rights_at(from));
+		*word(WHERE_AT) = 8 * MB;
+		expect_seen(7);
+		MUST(set_slot(vm, 1, to, 4096, memory, 0));
+		CHECK_NUM(rights_at(from), 0);
+		*word(WHERE_AT) = to;
+	}
+	stop_two();
+}
+
+/* ---- accessed and dirty bits ---------------------------------------------------------- */
+
+#define ACCESSED	(1u << 8)
+#define DIRTY		(1u << 9)
+
+/* These bits of the leaf that maps the watched page. */
+static uint64_t bits_of_leaf(void)
+{
+	struct vtr_walk walk = { .size = sizeof(walk), .gpa = WATCHED_AT };
+
+	MUST(ioctl(vm->fd, VTR_VM_WALK, &walk));
+	REQUIRE(walk.rights);
+	return walk.entry[walk.nr_levels - 1] & (ACCESSED | DIRTY);
+}
+
+static struct vcpu *start_on_page(uint64_t *memory)
+{
+	struct vcpu *vcpu = start_guest(&guest_reads_then_writes, 64, 0);
+
+	vm = vcpu->vm;
+	*memory = 5;
+	MUST(set_slot(vm, 1, WATCHED_AT, 4096, memory, 0));
+	REQUIRE(run_to(vcpu, VTR_EXIT_HLT));
+	return vcpu;
+}
+
+static void the_processor_notes_what_the_guest_uses(void)
+{
+	struct vcpu *vcpu = start_on_page(map_memory(4096));
+
+	if (bits_of_leaf() == (ACCESSED | DIRTY))
+		tap_skip("no accessed and dirty bits on this processor");
+	CHECK_NUM(bits_of_leaf(), ACCESSED);
+	REQUIRE(run_to(vcpu, VTR_EXIT_HLT));
+	CHECK_NUM(bits_of_leaf(), ACCESSED | DIRTY);
+}
+
+/* MADV_PAGEOUT (21) asks whether the page was used; the guest's uses count. */
+static void ageing_clears_the_accessed_bit(void)
+{
+	uint64_t *memory = map_memory(4096);
+	struct vcpu *vcpu = start_on_page(memory);
+	uint64_t faults = get_info(vm).faults;
+
+	if (bits_of_leaf() == (ACCESSED | DIRTY))
+		tap_skip("no accessed and dirty bits on this processor");
+	MUST(madvise(memory, 4096, 21));
+	if (bits_of_leaf() == ACCESSED)
+		tap_skip("this kernel takes pages without asking");
+	CHECK_NUM(bits_of_leaf(), 0);
+	REQUIRE(run_to(vcpu, VTR_EXIT_HLT));
+	CHECK_NUM(bits_of_leaf(), ACCESSED | DIRTY);
+	/* No fault was needed for that. */
+	CHECK_NUM(get_info(vm).faults, faults);
+}
+
+/*
+ * With accessed and dirty bits the processor reads the guest's page tables as if
+ * it wrote to them; in a read-only slot that must not stop it.
+ */
+static void page_tables_in_read_only_memory_can_be_walked(void)
+{
+	struct vcpu *vcpu = start_guest(&guest_reads_then_writes, 64, 0);
+	uint64_t *tables = map_memory(3 * 4096), *page = map_memory(4096);
+	struct vtr_sregs sregs;
+
+	vm = vcpu->vm;
+	MUST(set_slot(vm, 1, WATCHED_AT, 4096, page, 0));
+	/* The guest's own accessed and dirty bits are set already. */
+	tables[0] = (8 * MB + 0x1000) | 0x23;
+	tables[512] = (8 * MB + 0x2000) | 0x23;
+	for (uint64_t i = 0; i < 4; i++)
+		tables[1024 + i] = i * 2 * MB | 0xe3;
+	/* The vCPU has run on writable tables before. */
+	REQUIRE(run_to(vcpu, VTR_EXIT_HLT));
+	MUST(set_slot(vm, 2, 8 * MB, 3 * 4096, tables, VTR_SLOT_READONLY));
+	sregs = get_sregs(vcpu);
+	sregs.cr3 = 8 * MB;
+	set_sregs(vcpu, &sregs);
+	REQUIRE(run_to(vcpu, VTR_EXIT_HLT));
+	CHECK_NUM(*page, 1);
+	REQUIRE(run_to(vcpu, VTR_EXIT_HLT));
+	CHECK_NUM(gpr(vcpu, VTR_RAX), 1);
+}
+
+/* ---- as fast as possible --------------------------------------------------------------- */
+
 /* Taking memory back as fast as possible while both vCPUs write to it. */
 static void memory_taken_back_in_a_storm(void)
 {
@@ -468,6 +606,10 @@ static const struct tap_case cases[] = {
 	CASE(a_truncated_file_is_efault),
 	CASE(slots_replaced_under_a_running_guest),
 	CASE(a_slot_deleted_under_a_running_guest),
+	CASE(a_slot_moved_under_a_running_guest),
+	CASE(the_processor_notes_what_the_guest_uses),
+	CASE(ageing_clears_the_accessed_bit),
+	CASE(page_tables_in_read_only_memory_can_be_walked),
 	CASE(memory_taken_back_in_a_storm),
 	CASE(one_page_in_two_slots),
 	CASE(a_huge_page_is_one_leaf_until_it_is_split),

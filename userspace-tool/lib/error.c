@@ -50,6 +50,8 @@ static const struct {
 	{ VTR_VM_WALK, "VTR_VM_WALK" },
 	{ VTR_VM_SET_CPUID, "VTR_VM_SET_CPUID" },
 	{ VTR_VM_SET_MSR_FILTER, "VTR_VM_SET_MSR_FILTER" },
+	{ VTR_VM_GET_DIRTY, "VTR_VM_GET_DIRTY" },
+	{ VTR_VM_CLEAR_DIRTY, "VTR_VM_CLEAR_DIRTY" },
 	{ VTR_VCPU_RUN, "VTR_VCPU_RUN" },
 	{ VTR_VCPU_GET_STATE, "VTR_VCPU_GET_STATE" },
 	{ VTR_VCPU_SET_STATE, "VTR_VCPU_SET_STATE" },
@@ -59,6 +61,8 @@ static const struct {
 	{ VTR_VCPU_INJECT, "VTR_VCPU_INJECT" },
 	{ VTR_VCPU_GET_STATS, "VTR_VCPU_GET_STATS" },
 };
+
+#define NO_LOG "the slot has no log: set it with VTR_SLOT_DIRTY_LOG"
 
 /* Request 0 stands for every call; the first row that fits is taken. */
 static const struct {
@@ -75,6 +79,8 @@ static const struct {
 	{ VTR_VM_SET_SLOT, EEXIST,
 	  "it overlaps another slot: delete that one first" },
 	{ VTR_VM_SET_SLOT, ENOENT, "this slot is empty already" },
+	{ VTR_VM_GET_DIRTY, ENODATA, NO_LOG },
+	{ VTR_VM_CLEAR_DIRTY, ENODATA, NO_LOG },
 	{ VTR_VM_CREATE_VCPU, EIO,
 	  "the VM is dead, or belongs to another process" },
 	{ VTR_VM_CREATE_VCPU, EEXIST, "a vCPU with this number exists" },

@@ -154,7 +154,7 @@ void vtr_vm_destroy(struct vtr_vm *vm);
  * @gpa: guest physical address, 4 KiB aligned
  * @hva: memory of this process, 4 KiB aligned
  * @bytes: length, 4 KiB aligned, not 0
- * @flags: VTR_SLOT_READONLY or 0
+ * @flags: VTR_SLOT_*
  *
  * Return: 0; -EINVAL: misaligned or out of range; -EEXIST: overlaps another
  * slot; -EIO: the VM belongs to another process.
@@ -213,6 +213,32 @@ int vtr_vm_set_cpuid(struct vtr_vm *vm, const struct vtr_cpuid_entry *entries,
  */
 int vtr_vm_set_msr_filter(struct vtr_vm *vm, const struct vtr_msr_range *ranges,
 			  uint32_t nr);
+
+/**
+ * vtr_vm_get_dirty() - which pages of a slot has the guest written to?
+ * @vm: the VM
+ * @slot: number of a slot with VTR_SLOT_DIRTY_LOG
+ * @first_page: first page, counted from the slot's beginning, a multiple of 64
+ * @nr_pages: pages, at least one
+ * @bitmap: out: @nr_pages bits in 64-bit words, rounded up
+ *
+ * Return: 0; -ENOENT: the slot is empty; -ENODATA: it has no log; -EINVAL: no
+ * such pages.
+ */
+int vtr_vm_get_dirty(struct vtr_vm *vm, uint32_t slot, uint64_t first_page,
+		     uint64_t nr_pages, uint64_t *bitmap);
+
+/**
+ * vtr_vm_clear_dirty() - take pages out of the log, to be noted anew
+ * @vm, @slot, @first_page, @nr_pages: as for vtr_vm_get_dirty()
+ * @bitmap: the pages; bits beyond @nr_pages are zero
+ *
+ * To copy a running guest: get, clear what you got, then copy those pages.
+ *
+ * Return: as vtr_vm_get_dirty(); -ENOMEM.  On failure nothing is cleared.
+ */
+int vtr_vm_clear_dirty(struct vtr_vm *vm, uint32_t slot, uint64_t first_page,
+		       uint64_t nr_pages, const uint64_t *bitmap);
 
 /* ---- vCPUs --------------------------------------------------------------------- */
 

@@ -301,6 +301,36 @@ int vtr_vm_set_msr_filter(struct vtr_vm *vm, const struct vtr_msr_range *ranges,
 	return vtr_call(vm->fd, VTR_VM_SET_MSR_FILTER, &arg, "%u ranges", nr);
 }
 
+static int dirty_call(struct vtr_vm *vm, unsigned long request, uint32_t slot,
+		      uint64_t first_page, uint64_t nr_pages, const void *bitmap)
+{
+	struct vtr_dirty arg = {
+		.size = sizeof(arg),
+		.slot = slot,
+		.first_page = first_page,
+		.nr_pages = nr_pages,
+		.bitmap = (uintptr_t)bitmap,
+	};
+
+	return vtr_call(vm->fd, request, &arg, "slot %u, %llu pages from %llu",
+			slot, (unsigned long long)nr_pages,
+			(unsigned long long)first_page);
+}
+
+int vtr_vm_get_dirty(struct vtr_vm *vm, uint32_t slot, uint64_t first_page,
+		     uint64_t nr_pages, uint64_t *bitmap)
+{
+	return dirty_call(vm, VTR_VM_GET_DIRTY, slot, first_page, nr_pages,
+			  bitmap);
+}
+
+int vtr_vm_clear_dirty(struct vtr_vm *vm, uint32_t slot, uint64_t first_page,
+		       uint64_t nr_pages, const uint64_t *bitmap)
+{
+	return dirty_call(vm, VTR_VM_CLEAR_DIRTY, slot, first_page, nr_pages,
+			  bitmap);
+}
+
 static int map_run_page(struct vtr_vcpu *vcpu)
 {
 	void *at = vtr_ops->mmap(vcpu->run_bytes, PROT_READ | PROT_WRITE,

@@ -131,6 +131,25 @@ static int set_slot(const struct vtr_slot *arg)
 	return 0;
 }
 
+/* The log: page 0 and what the last CLEAR named. */
+static int dirty(unsigned long request, const struct vtr_dirty *arg)
+{
+	static uint64_t cleared;
+	uint64_t *bitmap = (uint64_t *)(uintptr_t)arg->bitmap;
+
+	if (arg->size != sizeof(*arg) || arg->flags || arg->pad)
+		return fail(EINVAL);
+	if (arg->slot >= fake.nr_slots)
+		return fail(ENOENT);
+	if (!(fake.slots[arg->slot].flags & VTR_SLOT_DIRTY_LOG))
+		return fail(ENODATA);
+	if (request == VTR_VM_CLEAR_DIRTY)
+		cleared = bitmap[0];
+	else
+		bitmap[0] = (cleared | 1) & ((1ull << arg->nr_pages) - 1);
+	return 0;
+}
+
 static int create_vcpu(const struct vtr_create_vcpu *arg)
 {
 	struct fake_cpu *cpu;
@@ -517,6 +536,9 @@ static int vcpu_ioctl(struct fake_cpu *cpu, unsigned long request, void *arg)
 static int vm_ioctl(unsigned long request, void *arg)
 {
 	switch (request) {
+	case VTR_VM_GET_DIRTY:
+	case VTR_VM_CLEAR_DIRTY:
+		return dirty(request, arg);
 	case VTR_VM_SET_SLOT:
 		return set_slot(arg);
 	case VTR_VM_CREATE_VCPU:

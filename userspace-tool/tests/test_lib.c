@@ -69,6 +69,7 @@ static void test_vm(void)
 {
 	static char memory[8192] __attribute__((aligned(4096)));
 	struct vtr_vm_info info;
+	uint64_t log = 0;
 	struct vtr_dev *dev;
 	struct vtr_vm *vm;
 
@@ -87,6 +88,14 @@ static void test_vm(void)
 	has(vtr_last_error(), "multiples of 4 KiB", "its remedy");
 	is_num(vtr_vm_set_slot(vm, 0, 0, memory, 4096, 0), 0, "a slot");
 	is_num(vtr_vm_set_slot(vm, 1, 0, memory, 4096, 0), -EEXIST, "overlap");
+	is_num(vtr_vm_get_dirty(vm, 0, 0, 8, &log), -ENODATA, "no log");
+	has(vtr_last_error(), "VTR_SLOT_DIRTY_LOG", "how to get one");
+	is_num(vtr_vm_set_slot(vm, 1, 8192, memory, 4096, VTR_SLOT_DIRTY_LOG), 0,
+	       "a slot with a log");
+	log = 6;
+	is_num(vtr_vm_clear_dirty(vm, 1, 0, 8, &log), 0, "pages to be cleared");
+	is_num(vtr_vm_get_dirty(vm, 1, 0, 8, &log), 0, "the log");
+	is_num(log, 7, "both bitmaps have reached the module");
 	is_num(vtr_vm_info(vm, &info), 0, "information");
 	is_str(info.name, "alice", "has the name");
 	fake.fail_request = VTR_VM_GET_INFO;

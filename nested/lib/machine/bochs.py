@@ -22,7 +22,10 @@ from .shape import Shape
 BOCHS = "/usr/bin/bochs-bin"
 BIOS = "/usr/share/bochs/BIOS-bochs-latest"
 VGA_BIOS = "/usr/share/vgabios/vgabios.bin"
-MEMORY_LIMIT = 2048
+# Above 3 GB are devices.  Bochs holds at most 2 GB of it in its own memory, and
+# what the guest touches beyond that in a file.
+MEMORY_LIMIT = 3072
+MEMORY_HELD = 2048
 FRAMES = "frames"
 # The debugger stops at a reset and wants to be told to go on.
 GO_ON = "c\n" * 16
@@ -82,7 +85,7 @@ def configuration(shape: Shape, image_address: int) -> str:
 {PLUGINS}
 display_library: rfb, options="timeout=0"
 cpu: {cpu}, reset_on_triple_fault=1
-memory: guest={shape.memory}, host={shape.memory}
+memory: guest={shape.memory}, host={min(shape.memory, MEMORY_HELD)}
 romimage: file={BIOS}
 vgaromimage: file={VGA_BIOS}
 optromimage1: file=boot.rom, address={image.ROM_ADDRESS:#x}

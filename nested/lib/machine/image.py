@@ -34,12 +34,17 @@ class Layout:
     memory: int
 
     @property
+    def top(self) -> int:
+        """Bochs loads no image above 2 GB.  A big machine keeps what is above 1 GB free."""
+        return self.memory if self.memory <= 2048 * MB else 1024 * MB
+
+    @property
     def pads(self) -> int:
-        return self.memory - 16 * MB
+        return self.top - 16 * MB
 
     @property
     def payload_size(self) -> int:
-        return self.memory // PAYLOAD_SHARE // MB * MB
+        return self.top // PAYLOAD_SHARE // MB * MB
 
     @property
     def payload(self) -> int:
@@ -158,8 +163,8 @@ def write_ram(path: pathlib.Path, kernel: Kernel, root: bytes, payload: bytes) -
 
 def check_memory(kernel: Kernel, megabytes: int, initrd_size: int) -> Layout:
     layout = Layout(megabytes * MB)
-    need = kernel.end + KERNEL_ROOM + initrd_size + layout.memory - layout.payload
-    if layout.memory < need:
+    need = kernel.end + KERNEL_ROOM + initrd_size + layout.top - layout.payload
+    if layout.top < need:
         raise UsageError(f"--memory {megabytes}: kernel {kernel.name} needs "
                          f"at least {-(-need // MB)} MB here")
     return layout
