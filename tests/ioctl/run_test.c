@@ -370,8 +370,25 @@ static void signals_in_a_storm(void)
 
 /* ---- failures -------------------------------------------------------------------------------- */
 
-static void expect_entry_failure(struct vcpu *vcpu, uint32_t reason, const char *part)
+static struct vtr_entry_check check_entry(struct vcpu *vcpu)
 {
+	struct vtr_entry_check check = { .size = sizeof(check) };
+
+	MUST(ioctl(vcpu->fd, VTR_VCPU_CHECK, &check));
+	return check;
+}
+
+/* The call knows before the processor does, and both name the same rule. */
+static void expect_entry_failure(struct vcpu *vcpu, uint32_t reason, const char *rule)
+{
+	struct vtr_entry_check check = check_entry(vcpu);
+	char part[64];
+
+	snprintf(part, sizeof(part), "rule %s: ", rule);
+	CHECK_NUM(check.outcome, VTR_ENTRY_BAD_GUEST);
+	CHECK_MSG(!strcmp(check.rule, rule), "the rule is %s", check.rule);
+	CHECK_MSG(strstr(check.manual, "SDM 3C \"Checks on Guest"), "the manual is %s",
+		  check.manual);
 	REQUIRE(run_to(vcpu, VTR_EXIT_FAIL_ENTRY));
 	CHECK_NUM(vcpu->run->hw_kind, VTR_HW_FAIL);
 	CHECK_NUM(vcpu->run->fail.reason, reason);
@@ -387,18 +404,20 @@ static void invalid_guest_state_fails_with_a_sentence(void)
 	struct vtr_regs good_regs = get_regs(vcpu), bad_regs = good_regs;
 	struct vtr_sregs good = get_sregs(vcpu), bad = good;
 
+	CHECK_NUM(check_entry(vcpu).outcome, VTR_ENTRY_OK);
+	CHECK_NUM(check_entry(vcpu).broken, 0);
 	/* Virtual-8086 mode does not go with long mode. */
 	bad_regs.rflags |= RFLAGS_VM;
 	set_regs(vcpu, &bad_regs);
-	expect_entry_failure(vcpu, 0x80000021, "guest state");
+	expect_entry_failure(vcpu, 0x80000021, "RFLAGS_VM_64");
 	set_regs(vcpu, &good_regs);
 	bad.seg[VTR_TR].unusable = 1;
 	set_sregs(vcpu, &bad);
-	expect_entry_failure(vcpu, 0x80000021, "guest state");
+	expect_entry_failure(vcpu, 0x80000021, "TR_UNUSABLE");
 	bad = good;
 	bad.cr4 |= 1ull << 30;
 	set_sregs(vcpu, &bad);
-	expect_entry_failure(vcpu, 0x80000021, "guest state");
+	expect_entry_failure(vcpu, 0x80000021, "GUEST_CR4_MUST_BE_0");
 	/* It can be put right, and the VM lives. */
 	set_sregs(vcpu, &good);
 	run_to(vcpu, VTR_EXIT_HLT);
@@ -426,11 +445,11 @@ static void vmfail_is_told_by_name(void)
 	events.in_flight = (struct vtr_event) { .kind = VTR_EVENT_EXCEPTION, .vector = 13 };
 	MUST(put_record(vcpu, VTR_STATE_EVENTS, &events, sizeof(events)));
 	for (int i = 0; i < 2; i++) {
+		CHECK_NUM(check_entry(vcpu).outcome, VTR_ENTRY_BAD_CONTROLS);
 		REQUIRE(run_to(vcpu, VTR_EXIT_FAIL_ENTRY));
 		CHECK_NUM(vcpu->run->fail.insn_error, 7);
 		CHECK_NUM(vcpu->run->fail.reason, 0);
-		CHECK_MSG(strstr(vcpu->run->sentence, "VM-instruction error 7") &&
-			  strstr(vcpu->run->sentence, "control"),
+		CHECK_MSG(strstr(vcpu->run->sentence, "error 7, rule EVENT_ERROR_CODE_MISSING: "),
 			  "the sentence is: %s", vcpu->run->sentence);
 		CHECK_NUM(get_events(vcpu).in_flight.vector, 13);
 	}

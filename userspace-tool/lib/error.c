@@ -55,6 +55,7 @@ static const struct {
 	{ VTR_VCPU_READ_FIELDS, "VTR_VCPU_READ_FIELDS" },
 	{ VTR_VCPU_INJECT, "VTR_VCPU_INJECT" },
 	{ VTR_VCPU_GET_STATS, "VTR_VCPU_GET_STATS" },
+	{ VTR_VCPU_CHECK, "VTR_VCPU_CHECK" },
 };
 
 /* Request 0 stands for every call; the first row that fits is taken. */
