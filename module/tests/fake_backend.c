@@ -326,8 +326,9 @@ static void snapshot(struct vtr_vcpu *vcpu, struct vtr_snapshot *snap)
 /* Real mode with paging is what no processor enters. */
 static void check(struct vtr_vcpu *vcpu, struct vtr_entry_check *check)
 {
+	fake_of(vcpu)->checked = to_fake(vcpu)->injected;
 	memset(check, 0, sizeof(*check));
-	if (!check_sregs(&fake_of(vcpu)->sregs))
+	if (!check_sregs(&to_fake(vcpu)->sregs))
 		return;
 	check->outcome = VTR_ENTRY_BAD_GUEST;
 	check->broken = 1;

@@ -424,6 +424,26 @@ static void invalid_guest_state_fails_with_a_sentence(void)
 	CHECK_NUM(get_info(vcpu->vm).flags, 0);
 }
 
+/* debugfs says the same, of an idle vCPU; the sentence is in the kernel's log, too. */
+static void the_broken_rule_is_in_debugfs(void)
+{
+	struct vcpu *vcpu = start_guest(&guest_halts, 64, 0);
+	struct vtr_sregs bad = get_sregs(vcpu);
+	char path[80], text[1024] = "";
+	FILE *file;
+
+	bad.seg[VTR_CS].attributes |= 1u << 10;	/* D with L */
+	set_sregs(vcpu, &bad);
+	snprintf(path, sizeof(path), "/sys/kernel/debug/vitrine/vm%u/vcpu0/entry-check",
+		 get_info(vcpu->vm).id);
+	file = fopen(path, "r");
+	REQUIRE(file);
+	REQUIRE(fread(text, 1, sizeof(text) - 1, file) > 0);
+	fclose(file);
+	CHECK_MSG(strstr(text, "outcome: 3\nbroken: 1\nrule: CS_L_AND_DB\nfield: 0x4816\n"),
+		  "the file says: %s", text);
+}
+
 static struct vtr_events get_events(struct vcpu *vcpu)
 {
 	struct vtr_events events;
@@ -514,6 +534,7 @@ static const struct tap_case cases[] = {
 	CASE(a_signal_right_before_run_is_not_lost),
 	CASE(signals_in_a_storm),
 	CASE(invalid_guest_state_fails_with_a_sentence),
+	CASE(the_broken_rule_is_in_debugfs),
 	CASE(vmfail_is_told_by_name),
 	CASE(an_event_is_kept_when_the_entry_fails),
 	CASE(no_memory_behind_a_slot_is_efault),
