@@ -31,7 +31,7 @@ static void check_exec_words(const struct vmx_entry_state *s, struct vmx_verdict
 	demand(v, VMX_RULE_CR3_TARGET_COUNT, FIELD(s, CR3_TARGET_COUNT) <= 4);
 }
 
-/* ---- addresses of structures --------------------------------------------------------- */
+/* ---- addresses of structures ------------------------------------------------------- */
 
 static void check_address(const struct vmx_entry_state *s, struct vmx_verdict *v, u64 address,
 			  unsigned int align_bits, enum vmx_rule align, enum vmx_rule width)
@@ -54,7 +54,7 @@ static void check_bitmaps(const struct vmx_entry_state *s, struct vmx_verdict *v
 		CHECK_PAGE(s, v, MSR_BITMAP, MSR_BITMAP);
 }
 
-/* ---- APIC virtualization and NMIs ------------------------------------------------------ */
+/* ---- APIC virtualization and NMIs -------------------------------------------------- */
 
 static void check_tpr_shadow(const struct vmx_entry_state *s, struct vmx_verdict *v)
 {
@@ -115,7 +115,7 @@ static void check_nmis(const struct vmx_entry_state *s, struct vmx_verdict *v)
 	       virtual_nmis || !proc_on(s, VMX_PROC_NMI_WINDOW_EXITING));
 }
 
-/* ---- EPT and what stands on it ----------------------------------------------------------- */
+/* ---- EPT and what stands on it ----------------------------------------------------- */
 
 /*
  * EPTP: SDM 3C "Extended-Page-Table Pointer (EPTP)" (25.6.11):
@@ -130,10 +130,12 @@ static void check_eptp(const struct vmx_entry_state *s, struct vmx_verdict *v)
 	u64 eptp = FIELD(s, EPT_POINTER), caps = s->caps.ept_vpid;
 	unsigned int type = eptp & 7, walk = (eptp >> 3) & 7;
 
-	demand(v, VMX_RULE_EPTP_MEMTYPE, (type == 0 && caps & VMX_EPTVPID_MEMTYPE_UC) ||
-					 (type == 6 && caps & VMX_EPTVPID_MEMTYPE_WB));
-	demand(v, VMX_RULE_EPTP_WALK, (walk == 3 && caps & VMX_EPTVPID_WALK_4) ||
-				      (walk == 4 && caps & VMX_EPTVPID_WALK_5));
+	demand(v, VMX_RULE_EPTP_MEMTYPE,
+	       (type == 0 && caps & VMX_EPTVPID_MEMTYPE_UC) ||
+	       (type == 6 && caps & VMX_EPTVPID_MEMTYPE_WB));
+	demand(v, VMX_RULE_EPTP_WALK,
+	       (walk == 3 && caps & VMX_EPTVPID_WALK_4) ||
+	       (walk == 4 && caps & VMX_EPTVPID_WALK_5));
 	demand(v, VMX_RULE_EPTP_ACCESSED_DIRTY,
 	       !(eptp & BIT_ULL(6)) || caps & VMX_EPTVPID_ACCESSED_DIRTY);
 	demand(v, VMX_RULE_EPTP_SHADOW_STACK,
@@ -162,7 +164,7 @@ static void check_ept(const struct vmx_entry_state *s, struct vmx_verdict *v)
 		CHECK_PAGE(s, v, SPP_TABLE_POINTER, SPP_TABLE);
 }
 
-/* ---- newer features ------------------------------------------------------------------------ */
+/* ---- newer features ---------------------------------------------------------------- */
 
 #define VMFUNC_EPTP_SWITCHING	BIT_ULL(0)
 
@@ -219,7 +221,7 @@ static void check_tertiary_features(const struct vmx_entry_state *s, struct vmx_
 	       ept || !proc3_on(s, VMX_PROC3_GUEST_PAGING_VERIFICATION));
 }
 
-/* ---- exit and entry controls ------------------------------------------------------------------ */
+/* ---- exit and entry controls ------------------------------------------------------- */
 
 struct area_rules {
 	enum vmx_rule align, width, end;
@@ -233,8 +235,9 @@ static void check_area(const struct vmx_entry_state *s, struct vmx_verdict *v, u
 		return;
 	demand(v, rule->align, !(address & 0xf));
 	demand(v, rule->width, fits_width(s, address));
-	demand(v, rule->end, !fits_width(s, address) ||
-			     fits_width(s, address + count * sizeof(struct vmx_msr_entry) - 1));
+	demand(v, rule->end,
+	       !fits_width(s, address) ||
+	       fits_width(s, address + count * sizeof(struct vmx_msr_entry) - 1));
 }
 
 #define AREA_RULES(area) \

@@ -13,7 +13,7 @@
 
 #include "check_rules.h"
 
-/* ---- control registers, debug registers, MSRs ----------------------------------------- */
+/* ---- control registers, debug registers, MSRs -------------------------------------- */
 
 static void check_control_registers(const struct vmx_entry_state *s, struct vmx_verdict *v)
 {
@@ -87,10 +87,12 @@ static void check_loaded_msrs(const struct vmx_entry_state *s, struct vmx_verdic
 		demand(v, VMX_RULE_GUEST_BNDCFGS_RESERVED, !(bndcfgs & GENMASK_ULL(11, 2)));
 		demand(v, VMX_RULE_GUEST_BNDCFGS_CANONICAL, is_canonical(s, bndcfgs));
 	}
-	demand(v, VMX_RULE_GUEST_RTIT_CTL, !entry_on(s, VMX_ENTRY_CTL_LOAD_RTIT_CTL) ||
-					   !(FIELD(s, GUEST_IA32_RTIT_CTL) & ~RTIT_CTL_BITS));
-	demand(v, VMX_RULE_GUEST_LBR_CTL, !entry_on(s, VMX_ENTRY_CTL_LOAD_LBR_CTL) ||
-					  !(FIELD(s, GUEST_IA32_LBR_CTL) & ~LBR_CTL_BITS));
+	demand(v, VMX_RULE_GUEST_RTIT_CTL,
+	       !entry_on(s, VMX_ENTRY_CTL_LOAD_RTIT_CTL) ||
+	       !(FIELD(s, GUEST_IA32_RTIT_CTL) & ~RTIT_CTL_BITS));
+	demand(v, VMX_RULE_GUEST_LBR_CTL,
+	       !entry_on(s, VMX_ENTRY_CTL_LOAD_LBR_CTL) ||
+	       !(FIELD(s, GUEST_IA32_LBR_CTL) & ~LBR_CTL_BITS));
 	demand(v, VMX_RULE_GUEST_PKRS,
 	       !entry_on(s, VMX_ENTRY_CTL_LOAD_PKRS) || !(FIELD(s, GUEST_IA32_PKRS) >> 32));
 	demand(v, VMX_RULE_GUEST_UINV,
@@ -120,7 +122,7 @@ static void check_registers(const struct vmx_entry_state *s, struct vmx_verdict 
 		check_cet(s, v);
 }
 
-/* ---- descriptor tables, RIP, RFLAGS ------------------------------------------------------ */
+/* ---- descriptor tables, RIP, RFLAGS ------------------------------------------------ */
 
 static void check_tables(const struct vmx_entry_state *s, struct vmx_verdict *v)
 {
@@ -159,7 +161,7 @@ static void check_rip(const struct vmx_entry_state *s, struct vmx_verdict *v)
 	       !injects(s, VMX_EVENT_INTERRUPT) || rflags & X86_EFLAGS_IF);
 }
 
-/* ---- activity and blocking ------------------------------------------------------------------ */
+/* ---- activity and blocking --------------------------------------------------------- */
 
 /* Interruptibility state: SDM 3C "Guest Non-Register State" (25.4.2). */
 #define BLOCKED_BY_STI		BIT(0)
@@ -247,6 +249,7 @@ static void check_blocking(const struct vmx_entry_state *s, struct vmx_verdict *
  *	+-----+----+---+----+---+------+---+-----+
  *	bit 11: bus lock, where that is detected
  */
+#define PENDING_RESERVED (GENMASK_ULL(63, 17) | BIT_ULL(15) | BIT_ULL(13) | GENMASK_ULL(10, 4))
 #define PENDING_BS	BIT_ULL(14)
 #define PENDING_ANY	BIT_ULL(12)
 #define PENDING_RTM	BIT_ULL(16)
@@ -261,8 +264,7 @@ static void check_pending_debug(const struct vmx_entry_state *s, struct vmx_verd
 		     !(FIELD(s, GUEST_IA32_DEBUGCTL) & DEBUGCTLMSR_BTF);
 
 	demand(v, VMX_RULE_PENDING_DEBUG_RESERVED,
-	       !(pending & (GENMASK_ULL(63, 17) | BIT_ULL(15) | BIT_ULL(13) | GENMASK_ULL(10, 4))) &&
-	       (!(pending & BIT_ULL(11)) || s->caps.bus_lock));
+	       !(pending & PENDING_RESERVED) && (!(pending & BIT_ULL(11)) || s->caps.bus_lock));
 	demand(v, VMX_RULE_PENDING_DEBUG_BS_MISSING, !held_back || !steps || pending & PENDING_BS);
 	demand(v, VMX_RULE_PENDING_DEBUG_BS_UNDUE, !held_back || steps || !(pending & PENDING_BS));
 	if (!(pending & PENDING_RTM))
@@ -272,7 +274,7 @@ static void check_pending_debug(const struct vmx_entry_state *s, struct vmx_verd
 	demand(v, VMX_RULE_PENDING_DEBUG_RTM, s->caps.rtm && !(blocking & BLOCKED_BY_MOV_SS));
 }
 
-/* ---- VMCS link pointer, PDPTEs ------------------------------------------------------------------ */
+/* ---- VMCS link pointer, PDPTEs ----------------------------------------------------- */
 
 #define VMCS_REVISION	GENMASK(30, 0)
 #define VMCS_IS_SHADOW	BIT(31)

@@ -32,7 +32,7 @@ static struct vmx_entry_caps entry_caps;
 /* Too big for a stack. */
 static DEFINE_PER_CPU(struct vmx_entry_state, entry_state);
 
-/* ---- the processor --------------------------------------------------------------------- */
+/* ---- the processor ----------------------------------------------------------------- */
 
 static void read_word(enum vtr_vmx_control_word word, u32 msr)
 {
@@ -118,7 +118,7 @@ static bool in_x2apic_mode(void)
 	return base & X2APIC_ENABLE;
 }
 
-/* ---- memory ------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------ */
 
 /* Return: true if @bytes at the physical address @phys could be copied. */
 static bool copy_phys(void *to, u64 phys, size_t bytes)
@@ -170,7 +170,7 @@ void vmx_entry_state_read(struct vtr_vmx_vcpu *v, struct vmx_entry_state *s)
 	read_memory(s);
 }
 
-/* ---- verdicts --------------------------------------------------------------------------------- */
+/* ---- verdicts ---------------------------------------------------------------------- */
 
 /* Which rules can have made an entry fail like this?  Return: VMX_NR_STAGES: none. */
 static enum vmx_stage stage_of(const struct vtr_exit *exit)

@@ -14,7 +14,7 @@
 
 #include "check_rules.h"
 
-enum segment { ES, CS, SS, DS, FS, GS, LDTR, TR };
+enum segment { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR };
 
 /*
  * Access rights:
@@ -89,11 +89,11 @@ static void check_granularity(const struct vmx_entry_state *s, struct vmx_verdic
 	demand(v, high, g || !(limit(s, seg) >> 20));
 }
 
-/* ---- virtual-8086 mode --------------------------------------------------------------- */
+/* ---- virtual-8086 mode ------------------------------------------------------------- */
 
 static void check_v86(const struct vmx_entry_state *s, struct vmx_verdict *v)
 {
-	for (enum segment seg = ES; seg <= GS; seg++) {
+	for (enum segment seg = SEG_ES; seg <= SEG_GS; seg++) {
 		demand(v, VMX_RULE_V86_BASE_ES + seg,
 		       base(s, seg) == (u64)selector(s, seg) << 4);
 		demand(v, VMX_RULE_V86_LIMIT_ES + seg, limit(s, seg) == 0xffff);
@@ -101,16 +101,16 @@ static void check_v86(const struct vmx_entry_state *s, struct vmx_verdict *v)
 	}
 }
 
-/* ---- code, stack and data ---------------------------------------------------------------- */
+/* ---- code, stack and data ---------------------------------------------------------- */
 
 static void check_bases(const struct vmx_entry_state *s, struct vmx_verdict *v)
 {
-	demand(v, VMX_RULE_FS_BASE_CANONICAL, is_canonical(s, base(s, FS)));
-	demand(v, VMX_RULE_GS_BASE_CANONICAL, is_canonical(s, base(s, GS)));
-	demand(v, VMX_RULE_CS_BASE_HIGH, !(base(s, CS) >> 32));
-	demand(v, VMX_RULE_SS_BASE_HIGH, !usable(s, SS) || !(base(s, SS) >> 32));
-	demand(v, VMX_RULE_DS_BASE_HIGH, !usable(s, DS) || !(base(s, DS) >> 32));
-	demand(v, VMX_RULE_ES_BASE_HIGH, !usable(s, ES) || !(base(s, ES) >> 32));
+	demand(v, VMX_RULE_FS_BASE_CANONICAL, is_canonical(s, base(s, SEG_FS)));
+	demand(v, VMX_RULE_GS_BASE_CANONICAL, is_canonical(s, base(s, SEG_GS)));
+	demand(v, VMX_RULE_CS_BASE_HIGH, !(base(s, SEG_CS) >> 32));
+	demand(v, VMX_RULE_SS_BASE_HIGH, !usable(s, SEG_SS) || !(base(s, SEG_SS) >> 32));
+	demand(v, VMX_RULE_DS_BASE_HIGH, !usable(s, SEG_DS) || !(base(s, SEG_DS) >> 32));
+	demand(v, VMX_RULE_ES_BASE_HIGH, !usable(s, SEG_ES) || !(base(s, SEG_ES) >> 32));
 }
 
 /* What holds for all six alike. */
@@ -127,16 +127,17 @@ static void check_common(const struct vmx_entry_state *s, struct vmx_verdict *v,
 
 static void check_cs(const struct vmx_entry_state *s, struct vmx_verdict *v)
 {
-	unsigned int t = type(s, CS);
+	unsigned int t = type(s, SEG_CS);
 	bool data = t == 3, nonconforming = t == 9 || t == 11, conforming = t == 13 || t == 15;
 
 	demand(v, VMX_RULE_CS_TYPE, nonconforming || conforming || (data && unrestricted(s)));
-	demand(v, VMX_RULE_CS_DPL_DATA, !data || !dpl(s, CS));
-	demand(v, VMX_RULE_CS_DPL_NONCONFORMING, !nonconforming || dpl(s, CS) == dpl(s, SS));
-	demand(v, VMX_RULE_CS_DPL_CONFORMING, !conforming || dpl(s, CS) <= dpl(s, SS));
+	demand(v, VMX_RULE_CS_DPL_DATA, !data || !dpl(s, SEG_CS));
+	demand(v, VMX_RULE_CS_DPL_NONCONFORMING,
+	       !nonconforming || dpl(s, SEG_CS) == dpl(s, SEG_SS));
+	demand(v, VMX_RULE_CS_DPL_CONFORMING, !conforming || dpl(s, SEG_CS) <= dpl(s, SEG_SS));
 	demand(v, VMX_RULE_CS_L_AND_DB,
-	       !ia32e_guest(s) || !(rights(s, CS) & AR_L) || !(rights(s, CS) & AR_DB));
-	check_common(s, v, CS);
+	       !ia32e_guest(s) || !(rights(s, SEG_CS) & AR_L) || !(rights(s, SEG_CS) & AR_DB));
+	check_common(s, v, SEG_CS);
 }
 
 /*
@@ -145,21 +146,21 @@ static void check_cs(const struct vmx_entry_state *s, struct vmx_verdict *v)
  */
 static void check_ss(const struct vmx_entry_state *s, struct vmx_verdict *v)
 {
-	bool real = !(FIELD(s, GUEST_CR0) & X86_CR0_PE) || type(s, CS) == 3;
+	bool real = !(FIELD(s, GUEST_CR0) & X86_CR0_PE) || type(s, SEG_CS) == 3;
 
 	demand(v, VMX_RULE_SS_DPL_RPL,
-	       unrestricted(s) || dpl(s, SS) == (selector(s, SS) & SELECTOR_RPL));
-	demand(v, VMX_RULE_SS_DPL_REAL, !real || !dpl(s, SS));
-	if (!usable(s, SS))
+	       unrestricted(s) || dpl(s, SEG_SS) == (selector(s, SEG_SS) & SELECTOR_RPL));
+	demand(v, VMX_RULE_SS_DPL_REAL, !real || !dpl(s, SEG_SS));
+	if (!usable(s, SEG_SS))
 		return;
-	demand(v, VMX_RULE_SS_TYPE, type(s, SS) == 3 || type(s, SS) == 7);
-	check_common(s, v, SS);
+	demand(v, VMX_RULE_SS_TYPE, type(s, SEG_SS) == 3 || type(s, SEG_SS) == 7);
+	check_common(s, v, SEG_SS);
 }
 
 /* Rules of data segments skip CS and SS: ES, DS, FS, GS are 0, 1, 2, 3. */
 static unsigned int data_number(enum segment seg)
 {
-	return seg == ES ? 0 : seg - DS + 1;
+	return seg == SEG_ES ? 0 : seg - SEG_DS + 1;
 }
 
 static void check_data(const struct vmx_entry_state *s, struct vmx_verdict *v, enum segment seg)
@@ -176,38 +177,38 @@ static void check_data(const struct vmx_entry_state *s, struct vmx_verdict *v, e
 	check_common(s, v, seg);
 }
 
-/* ---- TR and LDTR ---------------------------------------------------------------------------- */
+/* ---- TR and LDTR ------------------------------------------------------------------- */
 
 static void check_tr(const struct vmx_entry_state *s, struct vmx_verdict *v)
 {
-	u32 ar = rights(s, TR);
-	unsigned int t = type(s, TR);
+	u32 ar = rights(s, SEG_TR);
+	unsigned int t = type(s, SEG_TR);
 
-	demand(v, VMX_RULE_TR_TI, !(selector(s, TR) & SELECTOR_TI));
-	demand(v, VMX_RULE_TR_BASE_CANONICAL, is_canonical(s, base(s, TR)));
+	demand(v, VMX_RULE_TR_TI, !(selector(s, SEG_TR) & SELECTOR_TI));
+	demand(v, VMX_RULE_TR_BASE_CANONICAL, is_canonical(s, base(s, SEG_TR)));
 	demand(v, VMX_RULE_TR_TYPE_32,
 	       ia32e_guest(s) || t == TYPE_TSS16_BUSY || t == TYPE_TSS_BUSY);
 	demand(v, VMX_RULE_TR_TYPE_64, !ia32e_guest(s) || t == TYPE_TSS_BUSY);
 	demand(v, VMX_RULE_TR_S, !(ar & AR_S));
 	demand(v, VMX_RULE_TR_P, ar & AR_P);
 	demand(v, VMX_RULE_TR_RESERVED, !(ar & AR_RESERVED));
-	demand(v, VMX_RULE_TR_UNUSABLE, usable(s, TR));
-	check_granularity(s, v, TR, VMX_RULE_TR_G_LOW, VMX_RULE_TR_G_HIGH);
+	demand(v, VMX_RULE_TR_UNUSABLE, usable(s, SEG_TR));
+	check_granularity(s, v, SEG_TR, VMX_RULE_TR_G_LOW, VMX_RULE_TR_G_HIGH);
 }
 
 static void check_ldtr(const struct vmx_entry_state *s, struct vmx_verdict *v)
 {
-	u32 ar = rights(s, LDTR);
+	u32 ar = rights(s, SEG_LDTR);
 
-	if (!usable(s, LDTR))
+	if (!usable(s, SEG_LDTR))
 		return;
-	demand(v, VMX_RULE_LDTR_TI, !(selector(s, LDTR) & SELECTOR_TI));
-	demand(v, VMX_RULE_LDTR_BASE_CANONICAL, is_canonical(s, base(s, LDTR)));
-	demand(v, VMX_RULE_LDTR_TYPE, type(s, LDTR) == TYPE_LDT);
+	demand(v, VMX_RULE_LDTR_TI, !(selector(s, SEG_LDTR) & SELECTOR_TI));
+	demand(v, VMX_RULE_LDTR_BASE_CANONICAL, is_canonical(s, base(s, SEG_LDTR)));
+	demand(v, VMX_RULE_LDTR_TYPE, type(s, SEG_LDTR) == TYPE_LDT);
 	demand(v, VMX_RULE_LDTR_S, !(ar & AR_S));
 	demand(v, VMX_RULE_LDTR_P, ar & AR_P);
 	demand(v, VMX_RULE_LDTR_RESERVED, !(ar & AR_RESERVED));
-	check_granularity(s, v, LDTR, VMX_RULE_LDTR_G_LOW, VMX_RULE_LDTR_G_HIGH);
+	check_granularity(s, v, SEG_LDTR, VMX_RULE_LDTR_G_LOW, VMX_RULE_LDTR_G_HIGH);
 }
 
 void vmx_check_segments(const struct vmx_entry_state *s, struct vmx_verdict *v)
@@ -217,13 +218,13 @@ void vmx_check_segments(const struct vmx_entry_state *s, struct vmx_verdict *v)
 	} else {
 		demand(v, VMX_RULE_SS_RPL_CS_RPL,
 		       unrestricted(s) ||
-		       !((selector(s, SS) ^ selector(s, CS)) & SELECTOR_RPL));
+		       !((selector(s, SEG_SS) ^ selector(s, SEG_CS)) & SELECTOR_RPL));
 		check_cs(s, v);
 		check_ss(s, v);
-		check_data(s, v, ES);
-		check_data(s, v, DS);
-		check_data(s, v, FS);
-		check_data(s, v, GS);
+		check_data(s, v, SEG_ES);
+		check_data(s, v, SEG_DS);
+		check_data(s, v, SEG_FS);
+		check_data(s, v, SEG_GS);
 	}
 	check_bases(s, v);
 	check_tr(s, v);

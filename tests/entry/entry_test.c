@@ -26,7 +26,7 @@ GUEST(halts, 64, "1: hlt\n jmp 1b\n");
 
 static int arm_fd = -1;
 
-/* ---- the hook ---------------------------------------------------------------------------- */
+/* ---- the hook ---------------------------------------------------------------------- */
 
 struct answer {
 	char text[8192];
@@ -46,7 +46,7 @@ static const char *value_of(const struct answer *a, const char *key, char *value
 			return value;
 		}
 		line = strchr(line, '\n');
-		line += line != NULL;
+		line += !!line;
 	}
 	snprintf(value, room, "nothing");
 	return value;
@@ -101,7 +101,7 @@ static struct vcpu *start(void)
 	return vcpu;
 }
 
-/* ---- valid states ---------------------------------------------------------------------------- */
+/* ---- valid states ------------------------------------------------------------------ */
 
 static void every_mode_can_be_entered(void)
 {
@@ -138,7 +138,7 @@ static void states_that_keep_a_rule_enter(void)
 	CHECK(entered >= 100);
 }
 
-/* ---- broken rules ------------------------------------------------------------------------------ */
+/* ---- broken rules ------------------------------------------------------------------ */
 
 /* Does the program's view say the same as the hook's? */
 static bool is_explained(struct vcpu *vcpu, const struct answer *a, const char *rule)
@@ -195,7 +195,7 @@ static void each_broken_rule_is_named(void)
 	CHECK(run_to(vcpu, VTR_EXIT_HLT));
 }
 
-/* ---- random states ------------------------------------------------------------------------------- */
+/* ---- random states ----------------------------------------------------------------- */
 
 static unsigned long number_from(const char *variable, unsigned long usual)
 {
@@ -258,7 +258,7 @@ static void verdicts_equal_the_processors(void)
 	CHECK(run_to(vcpu, VTR_EXIT_HLT));
 }
 
-/* ---- the hook itself --------------------------------------------------------------------------------- */
+/* ---- the hook itself --------------------------------------------------------------- */
 
 static void the_hook_refuses_nonsense(void)
 {

@@ -66,7 +66,7 @@ static const char *first_name(const struct fixture *f)
 	return rule ? vmx_rule_info(rule)->id : "none";
 }
 
-/* ---- the rules, by their cases ------------------------------------------------------- */
+/* ---- the rules, by their cases ----------------------------------------------------- */
 
 static void each_rule_has_a_case(struct kunit *test)
 {
@@ -123,7 +123,7 @@ static void every_mode_can_be_entered(struct kunit *test)
 	}
 }
 
-/* ---- how far rules reach ------------------------------------------------------------------- */
+/* ---- how far rules reach ----------------------------------------------------------- */
 
 static void fill_with_garbage(struct vmx_entry_state *s, unsigned int seg)
 {
@@ -218,7 +218,7 @@ static void the_bad_msr_is_counted_from_1(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vmx_first_broken(&f->verdict), VMX_RULE_MSR_FS_BASE);
 }
 
-/* ---- the table --------------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------- */
 
 /* Rules that are found by adding a segment's number to the first one. */
 static void rules_of_segments_lie_in_a_row(struct kunit *test)

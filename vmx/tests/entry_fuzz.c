@@ -20,7 +20,7 @@
 #include "entry_fuzz.h"
 #include "entry_states.h"
 
-/* ---- random numbers ------------------------------------------------------------------- */
+/* ---- random numbers ---------------------------------------------------------------- */
 
 /* SplitMix64 (Steele, Lea, Flood 2014): one multiplication chain, any seed. */
 static u64 next(u64 *rng)
@@ -42,7 +42,7 @@ static bool one_in(u64 *rng, unsigned int n)
 	return !below(rng, n);
 }
 
-/* ---- one change ------------------------------------------------------------------------- */
+/* ---- one change -------------------------------------------------------------------- */
 
 static void flip(u64 *rng, u64 *field, unsigned int bits)
 {
@@ -217,7 +217,7 @@ static void change_something(struct vmx_entry_state *s, u64 *rng, void *page, u6
 	}
 }
 
-/* ---- harmless, should it enter --------------------------------------------------------------- */
+/* ---- harmless, should it enter ----------------------------------------------------- */
 
 static void point_to_page(struct vmx_entry_state *s, u64 phys)
 {
@@ -289,7 +289,7 @@ void vmx_fuzz_state(struct vmx_entry_state *s, u64 seed, void *page, u64 phys)
 	make_safe(s, phys);
 }
 
-/* ---- processors that judge differently --------------------------------------------------------- */
+/* ---- processors that judge differently --------------------------------------------- */
 
 /* Rules that the emulated processor (Bochs 2.7) does not check. */
 static bool is_unchecked(enum vmx_rule rule)

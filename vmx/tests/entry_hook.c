@@ -34,10 +34,8 @@
 #include "../insn.h"
 #include "../vmx.h"
 #include "entry_fuzz.h"
+#include "entry_hook.h"
 #include "entry_states.h"
-
-/* tests/entry/Kbuild gives vmx_enter() this name in vmx/run.c. */
-int entry_hook_enter(u64 *gpr, bool launched);
 
 enum what { WHAT_GOOD, WHAT_BAD, WHAT_MODE, WHAT_FUZZ };
 
@@ -68,7 +66,7 @@ static struct {
 	struct dentry *dentry;
 } hook;
 
-/* ---- changing the VMCS and putting it back --------------------------------------------- */
+/* ---- changing the VMCS and putting it back ----------------------------------------- */
 
 static bool is_writable(unsigned int place)
 {
@@ -118,7 +116,7 @@ static void put_changes_back(void)
 			put_back(place);
 }
 
-/* ---- the state that is asked for ----------------------------------------------------------- */
+/* ---- the state that is asked for --------------------------------------------------- */
 
 /* Leave the guest before its first instruction. */
 static void leave_at_once(struct vmx_entry_state *s)
@@ -154,7 +152,7 @@ static void make_wanted(void)
 	}
 }
 
-/* ---- is it worth entering? -------------------------------------------------------------------- */
+/* ---- is it worth entering? --------------------------------------------------------- */
 
 static const char *why_not_good(const struct vmx_rule_case *c)
 {
@@ -184,7 +182,7 @@ static const char *why_not(void)
 	}
 }
 
-/* ---- the entry ---------------------------------------------------------------------------------- */
+/* ---- the entry --------------------------------------------------------------------- */
 
 static bool left_by_nmi(u64 reason)
 {
@@ -276,7 +274,7 @@ noinstr int entry_hook_enter(u64 *gpr, bool launched)
 	return failed;
 }
 
-/* ---- debugfs ------------------------------------------------------------------------------------- */
+/* ---- debugfs ----------------------------------------------------------------------- */
 
 static int cases_show(struct seq_file *m, void *unused)
 {
@@ -355,7 +353,9 @@ static void show_changes(struct seq_file *m)
 
 static int arm_show(struct seq_file *m, void *unused)
 {
+	const char *deviation;
 	unsigned int rule;
+	u32 got;
 
 	seq_printf(m, "asked: %s %llu\n", what_names[hook.what], hook.number);
 	if (hook.fate == FATE_NONE) {
@@ -374,9 +374,9 @@ static int arm_show(struct seq_file *m, void *unused)
 	seq_printf(m, "reason: %u\nqualification: 0x%llx\nfirst: %s\nexpected:", hook.reason,
 		   hook.qualification, rule_name(vmx_first_broken(&hook.verdict)));
 	show_expected(m);
-	seq_printf(m, "deviation: %s\n", vmx_fuzz_deviation(&hook.seen, &hook.verdict,
-							   hook.fate == FATE_ENTERED ? 0 :
-							   hook.error ?: hook.reason) ?: "-");
+	got = hook.fate == FATE_ENTERED ? 0 : hook.error ?: hook.reason;
+	deviation = vmx_fuzz_deviation(&hook.seen, &hook.verdict, got);
+	seq_printf(m, "deviation: %s\n", deviation ?: "-");
 	for_each_set_bit(rule, hook.verdict.broken, VMX_NR_RULES)
 		seq_printf(m, "broken: %s\n", vmx_rule_info(rule)->id);
 	show_changes(m);
@@ -413,12 +413,8 @@ static const struct file_operations arm_fops = {
 	.release	= arm_release,
 };
 
-/* ---- with the module's life -------------------------------------------------------------------------- */
+/* ---- with the module's life -------------------------------------------------------- */
 
-int entry_hook_hw_init(void);
-void entry_hook_hw_exit(void);
-
-/* tests/entry/Kbuild gives vmx_hw_init() this name in vmx/backend.c. */
 int entry_hook_hw_init(void)
 {
 	int err = vmx_hw_init();

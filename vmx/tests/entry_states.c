@@ -17,9 +17,9 @@
 #include "../describe.h"
 #include "entry_states.h"
 
-/* ---- the guest ----------------------------------------------------------------------- */
+/* ---- the guest --------------------------------------------------------------------- */
 
-enum segment { ES, CS, SS, DS, FS, GS, LDTR, TR };
+enum segment { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR };
 
 static void set_segment(struct vmx_entry_state *s, enum segment seg, u16 selector, u64 base,
 			u32 limit, u32 rights)
@@ -34,15 +34,15 @@ static void set_segment(struct vmx_entry_state *s, enum segment seg, u16 selecto
 static void set_six(struct vmx_entry_state *s, u16 code, u16 data, u64 base, u32 limit,
 		    u32 code_rights, u32 data_rights)
 {
-	for (enum segment seg = ES; seg <= GS; seg++)
+	for (enum segment seg = SEG_ES; seg <= SEG_GS; seg++)
 		set_segment(s, seg, data, base, limit, data_rights);
-	set_segment(s, CS, code, base, limit, code_rights);
+	set_segment(s, SEG_CS, code, base, limit, code_rights);
 }
 
 static void set_common(struct vmx_entry_state *s)
 {
-	set_segment(s, LDTR, 0, 0, 0, BIT(16) | 0x82);
-	set_segment(s, TR, 0x28, 0x2000, 0xfff, 0x8b);
+	set_segment(s, SEG_LDTR, 0, 0, 0, BIT(16) | 0x82);
+	set_segment(s, SEG_TR, 0x28, 0x2000, 0xfff, 0x8b);
 	FIELD(s, GUEST_GDTR_BASE) = 0x1000;
 	FIELD(s, GUEST_GDTR_LIMIT) = 0xff;
 	FIELD(s, GUEST_IDTR_BASE) = 0x1800;
@@ -114,7 +114,7 @@ void vmx_test_guest(struct vmx_entry_state *s, enum vmx_test_mode mode)
 	}
 }
 
-/* ---- host, controls, processor --------------------------------------------------------------- */
+/* ---- host, controls, processor ----------------------------------------------------- */
 
 /* Bits that VMX operation has fixed since its beginning. */
 #define PIN_ONES	0x16ull
@@ -133,11 +133,9 @@ static u64 defined_bits(enum vtr_vmx_control_word word)
 {
 	u64 bits = 0;
 
-#define VMX_CONTROL(name, word_, bit, title, meaning) \
-	if (word == VMX_WORD_##word_) \
-		bits |= BIT_ULL(bit);
-#include "../controls.def"
-#undef VMX_CONTROL
+	for (unsigned int bit = 0; bit < 64; bit++)
+		if (vmx_control_name(word, bit))
+			bits |= BIT_ULL(bit);
 	return bits;
 }
 
@@ -220,7 +218,7 @@ void vmx_test_state(struct vmx_entry_state *s, enum vmx_test_mode mode)
 	vmx_test_guest(s, mode);
 }
 
-/* ---- changes ------------------------------------------------------------------------------------ */
+/* ---- changes ----------------------------------------------------------------------- */
 
 static void change_one(struct vmx_entry_state *s, const struct vmx_change *change, u64 page)
 {
@@ -274,7 +272,7 @@ void vmx_test_fill_page(void *page, const struct vmx_test_memory *memory, u32 re
 		msr[0] = memory->msr;
 }
 
-/* ---- the cases as a table ------------------------------------------------------------------------- */
+/* ---- the cases as a table ---------------------------------------------------------- */
 
 static void without_accessed_dirty(struct vmx_entry_caps *caps)
 {
