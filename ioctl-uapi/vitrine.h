@@ -54,6 +54,7 @@
 #define VTR_VCPU_READ_FIELDS	_IO(VTR_IOC_MAGIC, 0x45) /* struct vtr_read_fields */
 #define VTR_VCPU_INJECT		_IO(VTR_IOC_MAGIC, 0x46) /* struct vtr_inject */
 #define VTR_VCPU_GET_STATS	_IO(VTR_IOC_MAGIC, 0x47) /* struct vtr_vcpu_stats */
+#define VTR_VCPU_CHECK		_IO(VTR_IOC_MAGIC, 0x48) /* struct vtr_entry_check */
 
 /* Which back end serves a VM: the tag of raw fields and raw exit reasons. */
 enum vtr_backend_id {
@@ -822,6 +823,45 @@ struct vtr_read_fields {
 	__u32 backend;
 	__u32 nr_fields;
 	__aligned_u64 fields;
+};
+
+/* What the processor would do about the vCPU's state (struct vtr_entry_check). */
+enum vtr_entry_outcome {
+	VTR_ENTRY_OK		= 0,	/* no rule is broken */
+	VTR_ENTRY_BAD_CONTROLS	= 1,	/* VM-instruction error 7 */
+	VTR_ENTRY_BAD_HOST	= 2,	/* VM-instruction error 8 */
+	VTR_ENTRY_BAD_GUEST	= 3,	/* exit reason 33 */
+	VTR_ENTRY_BAD_MSRS	= 4,	/* exit reason 34 */
+};
+
+/**
+ * struct vtr_entry_check - would the next entry succeed, and if not, why?
+ * @size: in: sizeof(struct vtr_entry_check)
+ * @flags: in: zero
+ * @outcome: out: enum vtr_entry_outcome
+ * @broken: out: how many rules are broken
+ * @field: out: VMCS field that the first broken rule is about
+ * @pad: zero
+ * @value: out: its value; 0 for host state without CAP_SYS_ADMIN
+ * @rule: out: name of the first broken rule, as in docs/vm-entry.md
+ * @text: out: what must hold
+ * @cause: out: what has usually gone wrong
+ * @manual: out: where the manual says so
+ *
+ * The event that waits for the next entry is part of the question.
+ */
+struct vtr_entry_check {
+	__u32 size;
+	__u32 flags;
+	__u32 outcome;
+	__u32 broken;
+	__u32 field;
+	__u32 pad;
+	__aligned_u64 value;
+	char rule[32];
+	char text[VTR_SENTENCE_BYTES];
+	char cause[128];
+	char manual[96];
 };
 
 #define VTR_STATS_REASONS	80

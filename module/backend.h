@@ -43,7 +43,7 @@ enum vtr_task_source { VTR_TASK_CALL, VTR_TASK_IRET, VTR_TASK_JMP, VTR_TASK_GATE
  * @dr: access to a debug register
  * @exception: an exception that is intercepted
  * @task: hardware task switch
- * @fail: the entry failed: VM-instruction error or exit reason
+ * @fail: the entry failed: VM-instruction error or exit reason, and the rule
  */
 struct vtr_exit {
 	u32 kind;
@@ -95,6 +95,9 @@ struct vtr_exit {
 		struct {
 			u32 insn_error;
 			u32 reason;
+			u32 rule;	/* back end's number of the broken rule, 0: none found */
+			u32 broken;	/* how many are broken */
+			u64 value;	/* of the field that the rule is about */
 		} fail;
 	};
 };
@@ -106,6 +109,7 @@ struct vtr_exit {
  * @regs: general registers
  * @sregs: segments, tables, control registers
  * @last_hw_reason: the processor's reason of the last exit
+ * @check: would an entry succeed?
  * @nr_fields: raw fields in @fields
  * @fields: encoding and value of every field that the processor has
  */
@@ -113,6 +117,7 @@ struct vtr_snapshot {
 	struct vtr_regs regs;
 	struct vtr_sregs sregs;
 	u32 last_hw_reason;
+	struct vtr_entry_check check;
 	unsigned int nr_fields;
 	struct vtr_field fields[VTR_SNAPSHOT_FIELDS];
 };
@@ -180,7 +185,9 @@ struct vtr_backend_info {
  * @check_sregs: could these ever be entered?  Return: 0 or -EINVAL.
  *
  * Looking (all: loaded, preemption off):
- * @snapshot: fill @snap
+ * @snapshot: fill @snap (@snap->check is filled by the caller)
+ * @check: would an entry succeed with the present state?  Fills @check but for its
+ *	size; outcome VTR_ENTRY_OK also if it cannot be told.
  * @read_field: Return: 0 or -ENOENT
  * @is_host_field: does a field hold an address or a secret of the host?
  *
@@ -234,6 +241,7 @@ struct vtr_backend {
 	int (*check_sregs)(const struct vtr_sregs *sregs);
 
 	void (*snapshot)(struct vtr_vcpu *vcpu, struct vtr_snapshot *snap);
+	void (*check)(struct vtr_vcpu *vcpu, struct vtr_entry_check *check);
 	int (*read_field)(struct vtr_vcpu *vcpu, u32 encoding, u64 *value);
 	bool (*is_host_field)(u32 encoding);
 

@@ -15,6 +15,7 @@
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 
+#include "trace.h"
 #include "vtr.h"
 
 u64 vtr_read_gpr(struct vtr_vcpu *vcpu, unsigned int nr)
@@ -392,6 +393,9 @@ static int handle_fail(struct vtr_vcpu *vcpu)
 	run->fail.reason = e->fail.reason;
 	run->fail.qualification = e->qualification;
 	vtr_backend->explain_failure(e, run->sentence, sizeof(run->sentence));
+	trace_vtr_entry_failed(vcpu->vm->id, vcpu->id, e->fail.insn_error, e->fail.reason,
+			       e->fail.broken, run->sentence);
+	pr_info_ratelimited("%s vCPU %u: %s\n", vcpu->vm->name, vcpu->id, run->sentence);
 	return to_user(vcpu, VTR_EXIT_FAIL_ENTRY);
 }
 

@@ -6,6 +6,7 @@
  *	vm<ID>/info, slots, ept		a VM, its memory, its second-level tables
  *	vm<ID>/vcpu<M>/registers	a vCPU now
  *	vm<ID>/vcpu<M>/vmcs		its raw fields, by groups, with meaning
+ *	vm<ID>/vcpu<M>/entry-check	would an entry succeed; the rule that is broken
  *	vm<ID>/vcpu<M>/exits		counts and ticks by exit reason
  *	vm<ID>/vcpu<M>/last_exits	the newest records of the trace ring
  *
@@ -220,6 +221,23 @@ static int vmcs_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(vmcs);
 
+static int entry_check_show(struct seq_file *m, void *unused)
+{
+	struct vtr_snapshot *snap = get_snapshot(m->private);
+	const struct vtr_entry_check *c;
+
+	if (IS_ERR(snap))
+		return PTR_ERR(snap);
+	c = &snap->check;
+	seq_printf(m, "outcome: %u\nbroken: %u\n", c->outcome, c->broken);
+	if (c->broken)
+		seq_printf(m, "rule: %s\nfield: 0x%04x\nvalue: 0x%llx\ntext: %s\ncause: %s\nmanual: %s\n",
+			   c->rule, c->field, c->value, c->text, c->cause, c->manual);
+	kvfree(snap);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(entry_check);
+
 static int exits_show(struct seq_file *m, void *unused)
 {
 	struct vtr_vcpu *vcpu = m->private;
@@ -280,6 +298,7 @@ void vtr_inspect_add_vcpu(struct vtr_vcpu *vcpu)
 	vcpu->dentry = debugfs_create_dir(name, vcpu->vm->dentry);
 	debugfs_create_file("registers", 0400, vcpu->dentry, vcpu, &registers_fops);
 	debugfs_create_file("vmcs", 0400, vcpu->dentry, vcpu, &vmcs_fops);
+	debugfs_create_file("entry-check", 0400, vcpu->dentry, vcpu, &entry_check_fops);
 	debugfs_create_file("exits", 0400, vcpu->dentry, vcpu, &exits_fops);
 	debugfs_create_file("last_exits", 0400, vcpu->dentry, vcpu, &last_exits_fops);
 }

@@ -360,6 +360,23 @@ static int read_fields(struct vtr_vcpu *vcpu, void __user *user)
 	return err;
 }
 
+static int check_entry(struct vtr_vcpu *vcpu, void __user *user)
+{
+	struct vtr_entry_check check;
+	int err = take_args(&check, sizeof(check), user);
+
+	if (err)
+		return err;
+	if (check.flags || check.pad)
+		return -EINVAL;
+	vtr_vcpu_load(vcpu);
+	vtr_vcpu_check(vcpu, &check);
+	vtr_vcpu_put(vcpu);
+	if (vtr_backend->is_host_field(check.field) && !capable(CAP_SYS_ADMIN))
+		check.value = 0;
+	return give_args(user, &check, sizeof(check));
+}
+
 static int inject(struct vtr_vcpu *vcpu, void __user *user)
 {
 	struct vtr_inject args;
@@ -406,6 +423,8 @@ static long vcpu_ioctl_locked(struct vtr_vcpu *vcpu, unsigned int cmd, unsigned 
 		return translate(vcpu, user);
 	case VTR_VCPU_READ_FIELDS:
 		return read_fields(vcpu, user);
+	case VTR_VCPU_CHECK:
+		return check_entry(vcpu, user);
 	case VTR_VCPU_INJECT:
 		return inject(vcpu, user);
 	case VTR_VCPU_GET_STATS:

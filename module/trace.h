@@ -83,6 +83,30 @@ TRACE_EVENT(vtr_exit,
 		  __entry->reason, __entry->qualification, __entry->rip)
 );
 
+TRACE_EVENT(vtr_entry_failed,
+	TP_PROTO(u32 vm, u32 vcpu, u32 error, u32 reason, u32 broken, const char *sentence),
+	TP_ARGS(vm, vcpu, error, reason, broken, sentence),
+	TP_STRUCT__entry(
+		__field(u32, vm)
+		__field(u32, vcpu)
+		__field(u32, error)
+		__field(u32, reason)
+		__field(u32, broken)
+		__array(char, sentence, VTR_SENTENCE_BYTES)
+	),
+	TP_fast_assign(
+		__entry->vm = vm;
+		__entry->vcpu = vcpu;
+		__entry->error = error;
+		__entry->reason = reason;
+		__entry->broken = broken;
+		strscpy_pad(__entry->sentence, sentence, VTR_SENTENCE_BYTES);
+	),
+	TP_printk("vm=%u vcpu=%u error=%u reason=0x%x broken=%u: %s", __entry->vm,
+		  __entry->vcpu, __entry->error, __entry->reason, __entry->broken,
+		  __entry->sentence)
+);
+
 TRACE_EVENT(vtr_user_exit,
 	TP_PROTO(u32 vm, u32 vcpu, u32 exit),
 	TP_ARGS(vm, vcpu, exit),

@@ -89,6 +89,27 @@ void vtr_vcpu_put(struct vtr_vcpu *vcpu)
 
 /* ---- looking at a vCPU ----------------------------------------------------- */
 
+/**
+ * vtr_vcpu_check() - would the next entry succeed?
+ * @vcpu: the vCPU, loaded
+ * @check: filled
+ *
+ * The event that waits is part of the question.
+ */
+void vtr_vcpu_check(struct vtr_vcpu *vcpu, struct vtr_entry_check *check)
+{
+	static const struct vtr_event none;
+
+	preempt_disable();
+	if (vcpu->queued.kind)
+		vtr_backend->inject(vcpu, &vcpu->queued);
+	vtr_backend->check(vcpu, check);
+	if (vcpu->queued.kind)
+		vtr_backend->inject(vcpu, &none);
+	preempt_enable();
+	check->size = sizeof(*check);
+}
+
 /* Fill the snapshot that somebody waits for, if there is one. */
 static void answer_snapshot(struct vtr_vcpu *vcpu)
 {
@@ -96,6 +117,7 @@ static void answer_snapshot(struct vtr_vcpu *vcpu)
 	spin_lock(&vcpu->snapshot_fill);
 	if (vcpu->snapshot) {
 		vtr_backend->snapshot(vcpu, vcpu->snapshot);
+		vtr_vcpu_check(vcpu, &vcpu->snapshot->check);
 		/* The reader sees the whole snapshot once it sees NULL. */
 		smp_store_release(&vcpu->snapshot, NULL);
 	}

@@ -295,6 +295,7 @@ int vtr_vcpu_run(struct vtr_vcpu *vcpu);
 void vtr_vcpu_load(struct vtr_vcpu *vcpu);
 void vtr_vcpu_put(struct vtr_vcpu *vcpu);
 int vtr_vcpu_snapshot(struct vtr_vcpu *vcpu, struct vtr_snapshot *snap);
+void vtr_vcpu_check(struct vtr_vcpu *vcpu, struct vtr_entry_check *check);
 
 /* handle.c: what is done about an exit */
 int vtr_handle_exit(struct vtr_vcpu *vcpu);

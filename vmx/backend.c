@@ -16,6 +16,7 @@
 
 #include "../ept/ept.h"
 #include "caps.h"
+#include "check.h"
 #include "describe.h"
 #include "vmx.h"
 
@@ -32,6 +33,7 @@ static int hw_init(void)
 	info->step_insn = vmx_has_monitor_trap_flag();
 	info->tsc_fraction_bits = vmx_has_tsc_scaling() ? VMX_TSC_FRACTION_BITS : 0;
 	info->slat = &ept_ops;
+	vmx_entry_caps_init();
 	return vmx_hw_init();
 }
 
@@ -113,6 +115,7 @@ struct vtr_backend vtr_vmx_backend = {
 	.set_step	= vmx_set_step,
 	.flush_slat	= vmx_flush_slat,
 	.check_sregs	= vmx_check_sregs,
+	.check		= vmx_vcpu_check,
 	.snapshot	= vmx_snapshot,
 	.read_field	= vmx_read_field,
 	.is_host_field	= vmx_is_host_field,

@@ -13,6 +13,7 @@
 #include <linux/kernel.h>
 #include <asm/trapnr.h>
 
+#include "check.h"
 #include "describe.h"
 #include "insn.h"
 #include "vmx.h"
@@ -213,12 +214,35 @@ void vmx_describe_vmfail(struct vtr_exit *exit, u32 insn_error)
 	exit->fail.insn_error = insn_error;
 }
 
+/*
+ * The rule first: it says more than the processor's number.  What the host has in
+ * its own state is not for programs.
+ */
+static void explain_rule(const struct vtr_exit *exit, char *buf, size_t room)
+{
+	const struct vmx_rule_info *rule = vmx_rule_info(exit->fail.rule);
+	int at;
+
+	if (exit->fail.reason)
+		at = scnprintf(buf, room, "VM entry failed, reason %u, rule ", exit->hw_reason);
+	else
+		at = scnprintf(buf, room, "VM entry failed, error %u, rule ",
+			       exit->fail.insn_error);
+	at += scnprintf(buf + at, room - at, "%s: %s", rule->id, rule->sentence);
+	if (vmx_is_host_field(vmx_field_info(rule->place)->encoding))
+		scnprintf(buf + at, room - at, " (%s)", rule->field);
+	else
+		scnprintf(buf + at, room - at, " (%s 0x%llx)", rule->field, exit->fail.value);
+}
+
 /* A sentence for the program: what failed and where to look. */
 void vmx_explain_failure(const struct vtr_exit *exit, char *buf, size_t room)
 {
 	u32 error = exit->fail.insn_error;
 
-	if (exit->fail.reason)
+	if (exit->fail.rule)
+		explain_rule(exit, buf, room);
+	else if (exit->fail.reason)
 		snprintf(buf, room, "VM entry failed, exit reason %u (%s), qualification 0x%llx: %s",
 			 exit->hw_reason, vmx_exit_name(exit->hw_reason),
 			 exit->qualification, vmx_exit_meaning(exit->hw_reason));

@@ -175,6 +175,20 @@ static void refresh_host_state(struct vtr_vmx_vcpu *v)
 }
 
 /*
+ * All of the host state, as it would be written for an entry now: for a look at
+ * it.  Context: loaded, preemption off.
+ */
+void vmx_refresh_host_state(struct vtr_vcpu *vcpu)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	switch_to_guest(to_vmx(vcpu));
+	refresh_host_state(to_vmx(vcpu));
+	local_irq_restore(flags);
+}
+
+/*
  * The guest's break points: in the core only while they are armed.  Accesses to
  * debug registers exit always, so vcpu->dr[] is the truth.
  */
@@ -245,13 +259,15 @@ static void host_machine_check(void)
 #endif
 }
 
-static void describe_failure(struct vtr_exit *exit, int failed)
+static void describe_failure(struct vtr_vmx_vcpu *v, struct vtr_exit *exit, int failed)
 {
 	u64 error = 0;
 
 	if (failed == 1)
 		vmread_raw(VMCS_VM_INSTRUCTION_ERROR, &error);
 	vmx_describe_vmfail(exit, error);
+	if (error)
+		vmx_find_broken_rule(v, exit);
 }
 
 /**
@@ -295,13 +311,15 @@ void vmx_vcpu_run(struct vtr_vcpu *vcpu, struct vtr_exit *exit)
 		set_debugreg(0, 7);
 
 	if (unlikely(failed)) {
-		describe_failure(exit, failed);
+		describe_failure(v, exit, failed);
 		return;
 	}
 	vmx_describe_exit(v, exit);
 	/* After a failed entry the VMCS is as before it: SDM 3C "VM-Entry Failures". */
 	if (exit->kind != VTR_HW_FAIL)
 		v->vmcs.launched = true;
+	else
+		vmx_find_broken_rule(v, exit);
 	if (exit->kind == VTR_HW_EXCEPTION && exit->exception.vector == X86_TRAP_MC) {
 		host_machine_check();
 		exit->kind = VTR_HW_HOST_IRQ;

@@ -127,6 +127,11 @@ void vmx_vcpu_load(struct vtr_vcpu *vcpu, int cpu);
 void vmx_vcpu_put(struct vtr_vcpu *vcpu);
 void vmx_vcpu_run(struct vtr_vcpu *vcpu, struct vtr_exit *exit);
 void vmx_flush_slat(struct vtr_vcpu *vcpu);
+void vmx_refresh_host_state(struct vtr_vcpu *vcpu);
+
+/* check_read.c */
+void vmx_find_broken_rule(struct vtr_vmx_vcpu *v, struct vtr_exit *exit);
+void vmx_vcpu_check(struct vtr_vcpu *vcpu, struct vtr_entry_check *check);
 
 /* exit.c */
 void vmx_describe_exit(struct vtr_vmx_vcpu *v, struct vtr_exit *exit);

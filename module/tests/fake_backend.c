@@ -329,6 +329,18 @@ static void snapshot(struct vtr_vcpu *vcpu, struct vtr_snapshot *snap)
 	snap->nr_fields = 0;
 }
 
+/* Real mode with paging is what no processor enters. */
+static void check(struct vtr_vcpu *vcpu, struct vtr_entry_check *check)
+{
+	fake_of(vcpu)->checked = to_fake(vcpu)->injected;
+	memset(check, 0, sizeof(*check));
+	if (!check_sregs(&to_fake(vcpu)->sregs))
+		return;
+	check->outcome = VTR_ENTRY_BAD_GUEST;
+	check->broken = 1;
+	strscpy_pad(check->rule, "FAKE_PG_NEEDS_PE", sizeof(check->rule));
+}
+
 static int read_field(struct vtr_vcpu *vcpu, u32 encoding, u64 *value)
 {
 	return -ENOENT;
@@ -397,6 +409,7 @@ struct vtr_backend fake_backend = {
 	.flush_slat	 = flush_slat,
 	.check_sregs	 = check_sregs,
 	.snapshot	 = snapshot,
+	.check		 = check,
 	.read_field	 = read_field,
 	.is_host_field	 = is_host_field,
 	.reason_name	 = reason_name,

@@ -39,6 +39,7 @@ struct fake_step {
  * @sregs, @blocking, @dr7, @tsc_offset, @tsc_ratio, @pdptrs: guest state
  * @msrs: values of vtr_msr_list
  * @injected: event for the next entry
+ * @checked: event that was part of the last check
  * @delivered, @nr_delivered: events that the guest has got
  * @interrupt_window, @nmi_window, @step: what the core has asked for
  * @loads, @puts, @flushes, @skips: calls so far
@@ -61,6 +62,7 @@ struct fake_vcpu {
 	u64 msrs[32];
 
 	struct vtr_event injected;
+	struct vtr_event checked;
 	struct vtr_event delivered[FAKE_MAX_DELIVERED];
 	unsigned int nr_delivered;
 	bool interrupt_window;

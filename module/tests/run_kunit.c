@@ -363,6 +363,45 @@ static void without_the_flag_nothing_is_recorded(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, m->vcpu->base.ring->head, 0ULL);
 }
 
+/* ---- would it enter? ------------------------------------------------------------------ */
+
+static void check_loaded(struct machine *m, struct vtr_entry_check *check)
+{
+	mutex_lock(&m->vcpu->base.mutex);
+	vtr_vcpu_load(&m->vcpu->base);
+	vtr_vcpu_check(&m->vcpu->base, check);
+	vtr_vcpu_put(&m->vcpu->base);
+	mutex_unlock(&m->vcpu->base.mutex);
+}
+
+static void the_check_tells_what_the_back_end_says(struct kunit *test)
+{
+	struct machine *m = test->priv;
+	struct vtr_entry_check check;
+
+	check_loaded(m, &check);
+	KUNIT_EXPECT_EQ(test, check.size, (u32)sizeof(check));
+	KUNIT_EXPECT_EQ(test, check.outcome, (u32)VTR_ENTRY_OK);
+	m->vcpu->sregs.cr0 = X86_CR0_PG;
+	check_loaded(m, &check);
+	KUNIT_EXPECT_EQ(test, check.outcome, (u32)VTR_ENTRY_BAD_GUEST);
+	KUNIT_EXPECT_STREQ(test, (const char *)check.rule, "FAKE_PG_NEEDS_PE");
+}
+
+/* The event that waits is in it, and waits as before afterwards. */
+static void the_check_includes_the_event_that_waits(struct kunit *test)
+{
+	struct machine *m = test->priv;
+	struct vtr_entry_check check;
+
+	vtr_queue_gp(&m->vcpu->base);
+	check_loaded(m, &check);
+	KUNIT_EXPECT_EQ(test, m->vcpu->checked.vector, 13);
+	KUNIT_EXPECT_EQ(test, m->vcpu->injected.kind, VTR_EVENT_NONE);
+	KUNIT_EXPECT_EQ(test, m->vcpu->base.queued.vector, 13);
+	KUNIT_EXPECT_EQ(test, m->vcpu->nr_delivered, 0u);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(exits_that_the_kernel_finishes_stay_inside),
 	KUNIT_CASE(the_run_page_tells_the_last_exit),
@@ -383,6 +422,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(each_arrow_leaves_a_record),
 	KUNIT_CASE(the_ring_goes_round),
 	KUNIT_CASE(without_the_flag_nothing_is_recorded),
+	KUNIT_CASE(the_check_tells_what_the_back_end_says),
+	KUNIT_CASE(the_check_includes_the_event_that_waits),
 	{}
 };
 

@@ -168,6 +168,7 @@ static const struct sized_call sized_calls[] = {
 	SIZED(2, VTR_VCPU_READ_FIELDS, struct vtr_read_fields),
 	SIZED(2, VTR_VCPU_INJECT, struct vtr_inject),
 	SIZED(2, VTR_VCPU_GET_STATS, struct vtr_vcpu_stats),
+	SIZED(2, VTR_VCPU_CHECK, struct vtr_entry_check),
 };
 
 #define NR_SIZED	(sizeof(sized_calls) / sizeof(sized_calls[0]))
@@ -250,6 +251,7 @@ static void unknown_flags_and_padding_are_refused(void)
 	struct vtr_debug debug = { .size = sizeof(debug), .flags = 4 };
 	struct vtr_translate translate = { .size = sizeof(translate), .flags = 1 };
 	struct vtr_vcpu_stats stats = { .size = sizeof(stats), .flags = 1 };
+	struct vtr_entry_check check = { .size = sizeof(check), .flags = 1 };
 	struct vtr_state_buffer state = { .size = sizeof(state), .flags = 1 };
 
 	CHECK_ERRNO(ioctl(device, VTR_GET_CAPS, &caps), EINVAL);
@@ -267,6 +269,9 @@ static void unknown_flags_and_padding_are_refused(void)
 	CHECK_ERRNO(ioctl(vcpu->fd, VTR_VCPU_DEBUG, &debug), EINVAL);
 	CHECK_ERRNO(ioctl(vcpu->fd, VTR_VCPU_TRANSLATE, &translate), EINVAL);
 	CHECK_ERRNO(ioctl(vcpu->fd, VTR_VCPU_GET_STATS, &stats), EINVAL);
+	CHECK_ERRNO(ioctl(vcpu->fd, VTR_VCPU_CHECK, &check), EINVAL);
+	check = (struct vtr_entry_check) { .size = sizeof(check), .pad = 1 };
+	CHECK_ERRNO(ioctl(vcpu->fd, VTR_VCPU_CHECK, &check), EINVAL);
 	CHECK_ERRNO(ioctl(vcpu->fd, VTR_VCPU_GET_STATE, &state), EINVAL);
 	CHECK_ERRNO(ioctl(vcpu->fd, VTR_VCPU_SET_STATE, &state), EINVAL);
 }

@@ -370,8 +370,25 @@ static void signals_in_a_storm(void)
 
 /* ---- failures -------------------------------------------------------------------------------- */
 
-static void expect_entry_failure(struct vcpu *vcpu, uint32_t reason, const char *part)
+static struct vtr_entry_check check_entry(struct vcpu *vcpu)
 {
+	struct vtr_entry_check check = { .size = sizeof(check) };
+
+	MUST(ioctl(vcpu->fd, VTR_VCPU_CHECK, &check));
+	return check;
+}
+
+/* The call knows before the processor does, and both name the same rule. */
+static void expect_entry_failure(struct vcpu *vcpu, uint32_t reason, const char *rule)
+{
+	struct vtr_entry_check check = check_entry(vcpu);
+	char part[64];
+
+	snprintf(part, sizeof(part), "rule %s: ", rule);
+	CHECK_NUM(check.outcome, VTR_ENTRY_BAD_GUEST);
+	CHECK_MSG(!strcmp(check.rule, rule), "the rule is %s", check.rule);
+	CHECK_MSG(strstr(check.manual, "SDM 3C \"Checks on Guest"), "the manual is %s",
+		  check.manual);
 	REQUIRE(run_to(vcpu, VTR_EXIT_FAIL_ENTRY));
 	CHECK_NUM(vcpu->run->hw_kind, VTR_HW_FAIL);
 	CHECK_NUM(vcpu->run->fail.reason, reason);
@@ -387,22 +404,44 @@ static void invalid_guest_state_fails_with_a_sentence(void)
 	struct vtr_regs good_regs = get_regs(vcpu), bad_regs = good_regs;
 	struct vtr_sregs good = get_sregs(vcpu), bad = good;
 
+	CHECK_NUM(check_entry(vcpu).outcome, VTR_ENTRY_OK);
+	CHECK_NUM(check_entry(vcpu).broken, 0);
 	/* Virtual-8086 mode does not go with long mode. */
 	bad_regs.rflags |= RFLAGS_VM;
 	set_regs(vcpu, &bad_regs);
-	expect_entry_failure(vcpu, 0x80000021, "guest state");
+	expect_entry_failure(vcpu, 0x80000021, "RFLAGS_VM_64");
 	set_regs(vcpu, &good_regs);
 	bad.seg[VTR_TR].unusable = 1;
 	set_sregs(vcpu, &bad);
-	expect_entry_failure(vcpu, 0x80000021, "guest state");
+	expect_entry_failure(vcpu, 0x80000021, "TR_UNUSABLE");
 	bad = good;
 	bad.cr4 |= 1ull << 30;
 	set_sregs(vcpu, &bad);
-	expect_entry_failure(vcpu, 0x80000021, "guest state");
+	expect_entry_failure(vcpu, 0x80000021, "GUEST_CR4_MUST_BE_0");
 	/* It can be put right, and the VM lives. */
 	set_sregs(vcpu, &good);
 	run_to(vcpu, VTR_EXIT_HLT);
 	CHECK_NUM(get_info(vcpu->vm).flags, 0);
+}
+
+/* debugfs says the same, of an idle vCPU; the sentence is in the kernel's log, too. */
+static void the_broken_rule_is_in_debugfs(void)
+{
+	struct vcpu *vcpu = start_guest(&guest_halts, 64, 0);
+	struct vtr_sregs bad = get_sregs(vcpu);
+	char path[80], text[1024] = "";
+	FILE *file;
+
+	bad.seg[VTR_CS].attributes |= 1u << 10;	/* D with L */
+	set_sregs(vcpu, &bad);
+	snprintf(path, sizeof(path), "/sys/kernel/debug/vitrine/vm%u/vcpu0/entry-check",
+		 get_info(vcpu->vm).id);
+	file = fopen(path, "r");
+	REQUIRE(file);
+	REQUIRE(fread(text, 1, sizeof(text) - 1, file) > 0);
+	fclose(file);
+	CHECK_MSG(strstr(text, "outcome: 3\nbroken: 1\nrule: CS_L_AND_DB\nfield: 0x4816\n"),
+		  "the file says: %s", text);
 }
 
 static struct vtr_events get_events(struct vcpu *vcpu)
@@ -426,11 +465,11 @@ static void vmfail_is_told_by_name(void)
 	events.in_flight = (struct vtr_event) { .kind = VTR_EVENT_EXCEPTION, .vector = 13 };
 	MUST(put_record(vcpu, VTR_STATE_EVENTS, &events, sizeof(events)));
 	for (int i = 0; i < 2; i++) {
+		CHECK_NUM(check_entry(vcpu).outcome, VTR_ENTRY_BAD_CONTROLS);
 		REQUIRE(run_to(vcpu, VTR_EXIT_FAIL_ENTRY));
 		CHECK_NUM(vcpu->run->fail.insn_error, 7);
 		CHECK_NUM(vcpu->run->fail.reason, 0);
-		CHECK_MSG(strstr(vcpu->run->sentence, "VM-instruction error 7") &&
-			  strstr(vcpu->run->sentence, "control"),
+		CHECK_MSG(strstr(vcpu->run->sentence, "error 7, rule EVENT_ERROR_CODE_MISSING: "),
 			  "the sentence is: %s", vcpu->run->sentence);
 		CHECK_NUM(get_events(vcpu).in_flight.vector, 13);
 	}
@@ -495,6 +534,7 @@ static const struct tap_case cases[] = {
 	CASE(a_signal_right_before_run_is_not_lost),
 	CASE(signals_in_a_storm),
 	CASE(invalid_guest_state_fails_with_a_sentence),
+	CASE(the_broken_rule_is_in_debugfs),
 	CASE(vmfail_is_told_by_name),
 	CASE(an_event_is_kept_when_the_entry_fails),
 	CASE(no_memory_behind_a_slot_is_efault),

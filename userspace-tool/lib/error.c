@@ -60,6 +60,7 @@ static const struct {
 	{ VTR_VCPU_READ_FIELDS, "VTR_VCPU_READ_FIELDS" },
 	{ VTR_VCPU_INJECT, "VTR_VCPU_INJECT" },
 	{ VTR_VCPU_GET_STATS, "VTR_VCPU_GET_STATS" },
+	{ VTR_VCPU_CHECK, "VTR_VCPU_CHECK" },
 };
 
 #define NO_LOG "the slot has no log: set it with VTR_SLOT_DIRTY_LOG"
