@@ -62,7 +62,7 @@ spread() {
 		common) for command in $(commands); do
 				echo "$command $option"
 			done ;;
-		guest) for command in run step exits vmcs; do
+		guest) for command in run step exits vmcs ept; do
 				echo "$command $option"
 			done ;;
 		*) echo "$section $option" ;;
@@ -71,7 +71,7 @@ spread() {
 }
 
 status=0
-[ "$(commands | wc -l)" -ge 6 ] || status=1
+[ "$(commands | wc -l)" -ge 8 ] || status=1
 check $status "--help lists the commands"
 
 options_of_help >"$scratch/help"
