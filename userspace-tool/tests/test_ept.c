@@ -299,9 +299,9 @@ static void test_vm(void)
 	make_tree();
 	c = cli("ept", "--vm", "alpha", "--debugfs", top, NULL);
 	is_num(c->status, 0, "ept --vm");
-	has(c->out, "0x0000000000-0x0000400000    2M  r-x          2     3  0x7f00          0x200000            2",
+	has(c->out, "0x0000000000-0x0000400000    2M  r-x          2     3  0x7f00        0x200000            2",
 	    "a range of two pieces");
-	has(c->out, "none  -               0x5000", "a range without slot");
+	has(c->out, "none  -             0x5000", "a range without slot");
 	has(c->out, "2 ranges, 4100 KiB mapped; the module did not show all",
 	    "the end says what is missing");
 	c = cli("ept", "--vm", "4", "--gpa", "0x1234", "--debugfs", top, NULL);

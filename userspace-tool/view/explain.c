@@ -177,14 +177,17 @@ static bool has_number(struct topic topic, uint64_t wanted)
 static enum match match_topic(struct topic topic, const char *word,
 			      const char *normal)
 {
-	enum match by_name, by_title;
+	enum match best, other;
 	uint64_t number;
 
 	if (parse_word_number(word, &number))
 		return has_number(topic, number) ? MATCH_EXACT : MATCH_NONE;
-	by_name = match_name(topic_name(topic), without_prefix(normal));
-	by_title = match_name(topic_title(topic), normal);
-	return by_name > by_title ? by_name : by_title;
+	/* VMCS_LINK_POINTER has the prefix in its own name. */
+	best = match_name(topic_name(topic), normal);
+	other = match_name(topic_name(topic), without_prefix(normal));
+	best = best > other ? best : other;
+	other = match_name(topic_title(topic), normal);
+	return best > other ? best : other;
 }
 
 /* The first exact match throws the parts out; parts after it do not count. */
