@@ -71,6 +71,8 @@ test-programs: tool
 		OBJ=$(CURDIR)/$(build)/tests-obj
 	@$(MAKE) --no-print-directory -s -C tests/life O=$(CURDIR)/$(root)/tests/life \
 		KDIR="$$(cat "$$(nested/kernels get $(KERNEL))/kdir")"
+	@$(MAKE) --no-print-directory -s -C tests/fuzz O=$(CURDIR)/$(root)/tests/fuzz \
+		OBJ=$(CURDIR)/$(build)/fuzz-obj
 	@install -D -m 755 -t $(root)/tests/tool tests/tool/*.sh
 	@install -D -m 755 tests/demo.sh $(root)/bin/demo
 

@@ -18,7 +18,7 @@
 #include "view/explain.h"
 
 static const char *const kind_words[] = { "any", "field", "control", "exit",
-					  "error", "msr", NULL };
+					  "error", "msr", "rule", NULL };
 
 static enum topic_kind wanted_kind(const struct options *options)
 {
@@ -139,7 +139,7 @@ static int run(const struct options *options)
 
 static const struct opt rows[] = {
 	{ "kind", 'k', OPT_CHOICE, offsetof(struct options, topic), "KIND",
-	  "any", "look only among these: field, control, exit, error, msr",
+	  "any", "look only among these: field, control, exit, error, msr, rule",
 	  kind_words, 0, 0 },
 	{ "value", 0, OPT_NUMBER, offsetof(struct options, value), "VALUE",
 	  NULL, "also decode this value: of the field, of the MSR, of the word with the control, or the qualification of the exit",
@@ -153,7 +153,7 @@ static const struct opt_group explain_options =
 
 const struct command cmd_explain = {
 	.name = "explain",
-	.summary = "explain a VMCS field, control bit, exit reason, error or VMX MSR",
+	.summary = "explain a VMCS field, control bit, exit reason, error, VMX MSR or rule of VM entry",
 	.usage = "[options] NAME|NUMBER",
 	.description =
 		"NAME is a name or a part of one, in any case; NUMBER is the "

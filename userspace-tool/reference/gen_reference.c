@@ -180,6 +180,20 @@ static void print_msrs(void)
 	}
 }
 
+static void print_rules(void)
+{
+	head("rule | stage | field | what must hold | likely cause | manual", 6);
+	for (unsigned int i = 0; i < tables_nr_rules; i++) {
+		const struct rule_info *r = &tables_rules[i];
+
+		begin_row();
+		printf("`%s` | %s | %s | ", r->name, r->stage, r->field);
+		cell(r->sentence);
+		cell(r->cause);
+		manual("3C", r->title);
+	}
+}
+
 static const struct page {
 	const char *name;
 	const char *title;
@@ -200,6 +214,10 @@ static const struct page {
 	{ "instruction-errors", "VM-instruction errors",
 	  "In the field VM_INSTRUCTION_ERROR after a VMX instruction has failed.",
 	  "vmx/insn_errors.def", print_errors },
+	{ "entry-rules", "Rules of VM entry",
+	  "CONTROLS and HOST: VM-instruction errors 7 and 8. GUEST and MSRS: exit\n"
+	  "reasons 33 and 34.",
+	  "vmx/rules.def", print_rules },
 	{ "msrs", "VMX capability MSRs",
 	  "Their values on a core: `/sys/kernel/debug/vitrine/cpu0`.",
 	  "vmx/msrs.def", print_msrs },
@@ -210,6 +228,9 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
 		const struct page *page = &pages[i];
 
+		/* A page without rows is none. */
+		if (page->print == print_rules && !tables_nr_rules)
+			continue;
 		if (argc == 1)
 			puts(page->name);
 		if (argc != 2 || strcmp(argv[1], page->name))

@@ -32,6 +32,8 @@ static unsigned int nr_of_kind(enum topic_kind kind)
 		return tables_nr_insn_errors;
 	case TOPIC_MSR:
 		return tables_nr_msrs;
+	case TOPIC_RULE:
+		return tables_nr_rules;
 	default:
 		return 0;
 	}
@@ -40,7 +42,7 @@ static unsigned int nr_of_kind(enum topic_kind kind)
 const char *topic_kind_name(enum topic_kind kind)
 {
 	static const char *const names[TOPIC_KINDS] = {
-		"field", "control", "exit", "error", "msr",
+		"field", "control", "exit", "error", "msr", "rule",
 	};
 
 	return kind < TOPIC_KINDS ? names[kind] : "any";
@@ -57,6 +59,8 @@ const char *topic_name(struct topic topic)
 		return tables_exits[topic.index].name;
 	case TOPIC_ERROR:
 		return tables_insn_errors[topic.index].name;
+	case TOPIC_RULE:
+		return tables_rules[topic.index].name;
 	default:
 		return tables_msrs[topic.index].name;
 	}
@@ -124,7 +128,7 @@ static void normalize(char *to, const char *from)
 static const char *without_prefix(const char *word)
 {
 	static const char *const prefixes[] = {
-		"vmcs_", "vmx_exit_", "exit_reason_", "msr_",
+		"vmcs_", "vmx_exit_", "vmx_rule_", "exit_reason_", "msr_",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {

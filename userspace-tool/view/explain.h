@@ -4,7 +4,7 @@
  *
  * cli/cmd_explain.c asks.  Everything known is one list of topics, made from
  * the generated tables (tables.h): VMCS fields, control bits, exit reasons with
- * their qualifications, VM-instruction errors, MSRs.
+ * their qualifications, VM-instruction errors, MSRs, rules of VM entry.
  */
 #ifndef VITRINE_EXPLAIN_H
 #define VITRINE_EXPLAIN_H
@@ -17,7 +17,7 @@
 #include "tables.h"
 
 enum topic_kind {
-	TOPIC_FIELD, TOPIC_CONTROL, TOPIC_EXIT, TOPIC_ERROR, TOPIC_MSR,
+	TOPIC_FIELD, TOPIC_CONTROL, TOPIC_EXIT, TOPIC_ERROR, TOPIC_MSR, TOPIC_RULE,
 	TOPIC_KINDS,
 	TOPIC_ANY = TOPIC_KINDS,
 };
@@ -28,7 +28,7 @@ struct topic {
 	unsigned int index;
 };
 
-/* "field", "control", "exit", "error", "msr". */
+/* "field", "control", "exit", "error", "msr", "rule". */
 const char *topic_kind_name(enum topic_kind kind);
 
 /* Name as `vitrine explain` takes it: "GUEST_RIP". */

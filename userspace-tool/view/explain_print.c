@@ -256,11 +256,40 @@ static void page_of_msr(struct page *page, unsigned int index,
 	}
 }
 
+/* ---- rules of VM entry ---- */
+
+static const char *stage_words(const char *stage)
+{
+	static const char *const words[][2] = {
+		{ "CONTROLS", "VMLAUNCH and VMRESUME fail with VM-instruction error 7" },
+		{ "HOST", "VMLAUNCH and VMRESUME fail with VM-instruction error 8" },
+		{ "GUEST", "exit reason 33, INVALID_GUEST_STATE, with bit 31 set" },
+		{ "MSRS", "exit reason 34, MSR_LOAD_FAIL, with bit 31 set" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (!strcmp(words[i][0], stage))
+			return words[i][1];
+	}
+	return stage;
+}
+
+static void page_of_rule(struct page *page, unsigned int index)
+{
+	const struct rule_info *info = &tables_rules[index];
+
+	add(page, "rule", "%s", info->sentence);
+	add(page, "if broken", "%s", stage_words(info->stage));
+	add(page, "field", "%s", info->field);
+	add(page, "likely cause", "%s", info->cause);
+	add(page, "manual", "SDM 3C \"%s\"", info->title);
+}
+
 /* ---- all kinds ---- */
 
 bool topic_takes_value(struct topic topic)
 {
-	return topic.kind != TOPIC_ERROR;
+	return topic.kind != TOPIC_ERROR && topic.kind != TOPIC_RULE;
 }
 
 static void fill(struct page *page, struct topic topic, const uint64_t *value)
@@ -278,6 +307,9 @@ static void fill(struct page *page, struct topic topic, const uint64_t *value)
 		break;
 	case TOPIC_ERROR:
 		page_of_error(page, topic.index);
+		break;
+	case TOPIC_RULE:
+		page_of_rule(page, topic.index);
 		break;
 	default:
 		page_of_msr(page, topic.index, value);

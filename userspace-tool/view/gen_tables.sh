@@ -6,7 +6,7 @@
 # usage: gen_tables.sh DIR >tables_gen.c
 #
 # DIR holds vmcs_fields.def, exit_reasons.def, qualifications.def,
-# insn_errors.def, controls.def, msrs.def.
+# insn_errors.def, controls.def, msrs.def; and rules.def, if there is one.
 # Called by the Makefile; the output goes behind view/tables.h, so the tool
 # includes nothing of vmx/.  A list is a C macro file: each becomes an array
 # by a macro that turns one row into one element.
@@ -54,3 +54,13 @@ array qualification_info qualifications qualifications.def VMX_QUALIFICATION \
 array msr_info msrs msrs.def VMX_MSR \
 	'name, index, word, meaning, title' \
 	'#name, index, WORD_##word, meaning, title'
+
+# A back end that does not explain failed entries has no rules.
+if [ -e "$dir/rules.def" ]; then
+	array rule_info rules rules.def VMX_RULE \
+		'id, stage, field, sentence, cause, title, number' \
+		'#id, #stage, #field, sentence, cause, title'
+else
+	echo 'const struct rule_info tables_rules[1];'
+	echo 'const unsigned int tables_nr_rules;'
+fi

@@ -69,6 +69,16 @@ struct msr_info {
 	const char *title;	/* section of volume 3D */
 };
 
+/* A check of VM entry. */
+struct rule_info {
+	const char *name;
+	const char *stage;	/* CONTROLS, HOST, GUEST, MSRS */
+	const char *field;	/* name in the list of fields */
+	const char *sentence;
+	const char *cause;
+	const char *title;	/* section of volume 3C */
+};
+
 extern const struct field_info tables_fields[];
 extern const unsigned int tables_nr_fields;
 extern const struct exit_info tables_exits[];
@@ -81,6 +91,8 @@ extern const struct qualification_info tables_qualifications[];
 extern const unsigned int tables_nr_qualifications;
 extern const struct msr_info tables_msrs[];
 extern const unsigned int tables_nr_msrs;
+extern const struct rule_info tables_rules[];
+extern const unsigned int tables_nr_rules;
 
 /* NULL if there is none. */
 const struct field_info *table_field(uint32_t encoding);
