@@ -217,7 +217,7 @@ static const struct page {
 	{ "entry-rules", "Rules of VM entry",
 	  "CONTROLS and HOST: VM-instruction errors 7 and 8. GUEST and MSRS: exit\n"
 	  "reasons 33 and 34.",
-	  "vmx/rules.def", print_rules },
+	  "rules.def in vmx/", print_rules },
 	{ "msrs", "VMX capability MSRs",
 	  "Their values on a core: `/sys/kernel/debug/vitrine/cpu0`.",
 	  "vmx/msrs.def", print_msrs },
