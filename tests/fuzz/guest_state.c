@@ -17,7 +17,7 @@
 #define TSS_AT		0x3000
 #define TABLES_AT	0x4000	/* root, then three more pages */
 #define CODE_AT		0x10000
-#define CODE_BYTES	0x8000
+#define CODE_BYTES	0x1000	/* making more would cost most of the time */
 #define STACK_AT	0x40000
 
 #define CR0_PE		(1ull << 0)
@@ -173,6 +173,8 @@ void guest_memory(struct random *random, enum guest_mode mode, uint8_t *memory)
 	put_code(random, memory + CODE_AT, CODE_BYTES);
 	random_bytes(random, memory + STACK_AT - 256, 512);
 	put_descriptors(memory);
+	/* The stack of privilege level 0; SS of it in a 32-bit TSS only. */
+	put64(memory, TSS_AT + 4, STACK_AT | (mode >= MODE_COMPAT ? 0 : 0x10ull << 32));
 	put_vectors(random, mode, memory);
 	if (mode >= MODE_PAGED)
 		put_tables(random, mode, memory);

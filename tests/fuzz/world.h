@@ -3,7 +3,7 @@
  * What the threads of one round of the ioctl fuzzer share, and its calls.
  *
  * ioctl_fuzz.c makes a world a round, each thread then calls fuzz_call() again
- * and again; calls.c has the calls, one function each, in one table.
+ * and again; calls.c and host_calls.c have the calls, one function each.
  *
  * Subtle: descriptors and maps are shared without locks on purpose: a thread
  * may close what another one is using.  That is the race to be tested.

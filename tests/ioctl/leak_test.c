@@ -93,7 +93,7 @@ static bool is_kernel_address(uint64_t value)
 
 static void no_address(const char *what, const void *data, size_t bytes)
 {
-	for (size_t i = 0; i + 8 <= bytes; i += 4) {
+	for (size_t i = 0; i + 8 <= bytes; i += 8) {
 		uint64_t value;
 
 		memcpy(&value, (const uint8_t *)data + i, 8);
