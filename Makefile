@@ -18,7 +18,7 @@ tool	:= $(build)/userspace-tool
 sources	:= Kbuild $(wildcard $(foreach dir,module vmx ept ioctl-uapi,\
 		$(foreach kind,c h S def,$(dir)/*.$(kind))))
 
-.PHONY: help all tree module tool test-programs demo shell test kunit style clean distclean
+.PHONY: help all tree module tool test-programs reference demo shell test kunit style clean distclean
 
 help:
 	@echo 'make demo              a guest in a nested machine, each exit shown'
@@ -26,6 +26,7 @@ help:
 	@echo 'make test              all tests (tests/run --help for single suites)'
 	@echo 'make all               module, tool and tests for one kernel'
 	@echo 'make module            vitrine.ko only'
+	@echo 'make reference         docs/reference/ from the tables of vmx/'
 	@echo 'make clean             remove build/'
 	@echo 'make distclean         remove build/ and the cached kernels and machines'
 	@echo
@@ -70,7 +71,14 @@ test-programs: tool
 		OBJ=$(CURDIR)/$(build)/tests-obj
 	@$(MAKE) --no-print-directory -s -C tests/life O=$(CURDIR)/$(root)/tests/life \
 		KDIR="$$(cat "$$(nested/kernels get $(KERNEL))/kdir")"
+	@$(MAKE) --no-print-directory -s -C tests/fuzz O=$(CURDIR)/$(root)/tests/fuzz \
+		OBJ=$(CURDIR)/$(build)/fuzz-obj
+	@install -D -m 755 -t $(root)/tests/tool tests/tool/*.sh
 	@install -D -m 755 tests/demo.sh $(root)/bin/demo
+
+# The pages of docs/reference/ out of the tables of vmx/.
+reference:
+	@$(MAKE) --no-print-directory -s -C userspace-tool O=$(CURDIR)/$(tool) reference
 
 demo: tree
 	@nested/ensure-packages bochs

@@ -4,6 +4,7 @@
  *
  *	cpu<N>				root mode on a core
  *	vm<ID>/info, slots, ept		a VM, its memory, its second-level tables
+ *	vm<ID>/walk			one address: write it, read its entries
  *	vm<ID>/vcpu<M>/registers	a vCPU now
  *	vm<ID>/vcpu<M>/vmcs		its raw fields, by groups, with meaning
  *	vm<ID>/vcpu<M>/entry-check	would an entry succeed; the rule that is broken
@@ -83,21 +84,38 @@ static int slots_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(slots);
 
+/* Neighbouring leaves that differ in nothing but their addresses. */
 struct leaf_range {
 	u64 start, end;
 	unsigned int level, rights;
+	u32 slot;		/* ~0: memory that is in no slot any more */
+	u64 hva;
+	u64 hpa;		/* of the first leaf */
+	u64 next_hpa;		/* where the host's memory would go on without a gap */
+	u64 pieces;		/* pieces that are contiguous in the host's memory */
 };
 
+static const char *leaf_name(unsigned int level)
+{
+	return level == 1 ? "4K" : level == 2 ? "2M" : "1G";
+}
+
+static void show_rights(struct seq_file *m, unsigned int rights)
+{
+	seq_printf(m, "%c%c%c", rights & VTR_SLAT_READ ? 'r' : '-',
+		   rights & VTR_SLAT_WRITE ? 'w' : '-', rights & VTR_SLAT_EXEC ? 'x' : '-');
+}
+
+/* userspace-tool/view/ept_debugfs.c reads these lines. */
 static void show_range(struct seq_file *m, const struct leaf_range *r)
 {
 	if (r->start == r->end)
 		return;
-	seq_printf(m, "0x%012llx-0x%012llx %s %c%c%c %llu leaves\n", r->start, r->end,
-		   r->level == VTR_SLAT_4K ? "4K" : r->level == VTR_SLAT_2M ? "2M" : "1G",
-		   r->rights & VTR_SLAT_READ ? 'r' : '-',
-		   r->rights & VTR_SLAT_WRITE ? 'w' : '-',
-		   r->rights & VTR_SLAT_EXEC ? 'x' : '-',
-		   (r->end - r->start) / vtr_slat_leaf_bytes(r->level));
+	seq_printf(m, "0x%012llx-0x%012llx %s ", r->start, r->end, leaf_name(r->level));
+	show_rights(m, r->rights);
+	seq_printf(m, " %llu leaves slot %d hva 0x%llx hpa 0x%llx pieces %llu\n",
+		   (r->end - r->start) / vtr_slat_leaf_bytes(r->level), (int)r->slot,
+		   r->hva, r->hpa, r->pieces);
 }
 
 /* Find the next leaf; the lock is taken for each, so that faults get in between. */
@@ -109,6 +127,35 @@ static u64 next_leaf(struct vtr_vm *vm, u64 gpa, struct vtr_slat_walk *w)
 	return gpa;
 }
 
+/* The slot behind @gpa and the program's address there. */
+static u32 slot_of(struct vtr_vm *vm, u64 gpa, u64 *hva)
+{
+	struct vtr_memslot slot;
+	u32 index = ~0u;
+
+	*hva = 0;
+	if (vtr_mem_find(vm, gpa, &slot, &index))
+		*hva = slot.hva + (gpa - slot.gpa);
+	return index;
+}
+
+static bool range_goes_on(const struct leaf_range *r, u64 gpa, const struct vtr_slat_walk *w,
+			  u32 slot)
+{
+	return r->end == gpa && r->start != r->end && r->level == w->leaf_level &&
+	       r->rights == w->rights && r->slot == slot;
+}
+
+static void extend_range(struct leaf_range *r, const struct vtr_slat_walk *w)
+{
+	/* hpa is that of the 4 KiB page asked for, which begins the leaf here. */
+	u64 bytes = vtr_slat_leaf_bytes(w->leaf_level);
+
+	r->pieces += w->hpa != r->next_hpa || r->start == r->end;
+	r->next_hpa = w->hpa + bytes;
+	r->end += bytes;
+}
+
 static int ept_show(struct seq_file *m, void *unused)
 {
 	struct vtr_vm *vm = m->private;
@@ -116,13 +163,13 @@ static int ept_show(struct seq_file *m, void *unused)
 	struct vtr_slat_walk w;
 	unsigned int shown = 0;
 	char entry[96];
-	u64 gpa = 0;
+	u64 gpa = 0, hva;
 
-	seq_puts(m, "# guest physical range, leaf size, rights, leaves; first leaf in words\n");
+	seq_puts(m, "# guest physical range, leaf size, rights, leaves, host side; first leaf in words\n");
 	while ((gpa = next_leaf(vm, gpa, &w)) != ~0ULL) {
-		u64 end = gpa + vtr_slat_leaf_bytes(w.leaf_level);
+		u32 slot = slot_of(vm, gpa, &hva);
 
-		if (gpa != range.end || w.leaf_level != range.level || w.rights != range.rights) {
+		if (!range_goes_on(&range, gpa, &w, slot)) {
 			show_range(m, &range);
 			if (++shown > MAX_SHOWN_RANGES) {
 				seq_puts(m, "# more ranges are not shown\n");
@@ -132,16 +179,112 @@ static int ept_show(struct seq_file *m, void *unused)
 						    w.entry[w.nr_levels - 1], w.leaf_level);
 			seq_printf(m, "# level %u: %s\n", w.leaf_level, entry);
 			range = (struct leaf_range) {
-				.start = gpa, .level = w.leaf_level, .rights = w.rights,
+				.start = gpa, .end = gpa, .level = w.leaf_level,
+				.rights = w.rights, .slot = slot, .hva = hva, .hpa = w.hpa,
 			};
 		}
-		range.end = end;
-		gpa = end;
+		extend_range(&range, &w);
+		gpa = range.end;
 	}
 	show_range(m, &range);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(ept);
+
+/* ---- one address of a VM ---------------------------------------------------------- */
+
+/*
+ * Question and answer of one open "walk": whoever opens the file has an answer
+ * of his own, so readers do not race.  @lock guards the rest against threads
+ * that share a descriptor.
+ */
+struct walk_file {
+	struct mutex lock;
+	struct vtr_vm *vm;
+	u64 gpa;
+};
+
+static int walk_show(struct seq_file *m, void *unused)
+{
+	struct walk_file *walk = m->private;
+	struct vtr_vm *vm = walk->vm;
+	struct vtr_slat_walk w = {};
+	char words[96];
+	u64 gpa, hva;
+	u32 slot;
+
+	mutex_lock(&walk->lock);
+	gpa = walk->gpa;
+	mutex_unlock(&walk->lock);
+	spin_lock(&vm->mem.lock);
+	vm->mem.root->ops->walk(vm->mem.root, gpa, &w);
+	spin_unlock(&vm->mem.lock);
+
+	seq_printf(m, "gpa 0x%llx\n", gpa);
+	for (unsigned int i = 0; i < w.nr_levels; i++) {
+		vm->mem.root->ops->describe(words, sizeof(words), w.entry[i], w.level[i]);
+		seq_printf(m, "level %u entry 0x%llx %s\n", w.level[i], w.entry[i], words);
+	}
+	if (w.leaf_level) {
+		seq_printf(m, "leaf %s ", leaf_name(w.leaf_level));
+		show_rights(m, w.rights);
+		seq_printf(m, " hpa 0x%llx\n", w.hpa + offset_in_page(gpa));
+	} else {
+		seq_puts(m, "leaf none\n");
+	}
+	slot = slot_of(vm, gpa, &hva);
+	seq_printf(m, "slot %d hva 0x%llx\n", (int)slot, hva);
+	return 0;
+}
+
+static int walk_open(struct inode *inode, struct file *file)
+{
+	struct walk_file *walk = kzalloc(sizeof(*walk), GFP_KERNEL);
+	int err;
+
+	if (!walk)
+		return -ENOMEM;
+	mutex_init(&walk->lock);
+	walk->vm = inode->i_private;
+	err = single_open(file, walk_show, walk);
+	if (err)
+		kfree(walk);
+	return err;
+}
+
+static int walk_release(struct inode *inode, struct file *file)
+{
+	kfree(((struct seq_file *)file->private_data)->private);
+	return single_release(inode, file);
+}
+
+/* Take the address to ask for; the file is at its beginning again then. */
+static ssize_t walk_write(struct file *file, const char __user *buf, size_t bytes, loff_t *pos)
+{
+	struct walk_file *walk = ((struct seq_file *)file->private_data)->private;
+	u64 gpa;
+	int err = kstrtou64_from_user(buf, bytes, 0, &gpa);
+
+	if (err)
+		return err;
+	if (gpa >> vtr_backend->info.gpa_bits)
+		return -ERANGE;
+	mutex_lock(&walk->lock);
+	walk->gpa = gpa;
+	mutex_unlock(&walk->lock);
+	err = seq_lseek(file, 0, SEEK_SET);
+	*pos = 0;
+	return err < 0 ? err : bytes;
+}
+
+static const struct file_operations walk_fops = {
+	.owner		= THIS_MODULE,
+	.open		= walk_open,
+	.read		= seq_read,
+	.write		= walk_write,
+	.llseek		= seq_lseek,
+	.release	= walk_release,
+};
 
 /* ---- a vCPU ---------------------------------------------------------------------- */
 
@@ -318,6 +461,7 @@ void vtr_inspect_add_vm(struct vtr_vm *vm)
 	debugfs_create_file("info", 0400, vm->dentry, vm, &info_fops);
 	debugfs_create_file("slots", 0400, vm->dentry, vm, &slots_fops);
 	debugfs_create_file("ept", 0400, vm->dentry, vm, &ept_fops);
+	debugfs_create_file("walk", 0600, vm->dentry, vm, &walk_fops);
 }
 
 void vtr_inspect_remove_vm(struct vtr_vm *vm)

@@ -109,7 +109,8 @@ static struct vtr_vm *alloc_vm(const struct vtr_create_vm *args)
  *
  * Context: process; sleeps.
  * Return: a file descriptor; -EINVAL for an unknown flag, interrupt controller
- * or bad name; -ENOMEM; -EMFILE.
+ * or bad name; -ENOMEM; -EMFILE; -EINTR: a signal while the memory notifier was
+ * registered.
  */
 int vtr_vm_create(const struct vtr_create_vm *args)
 {

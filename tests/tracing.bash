@@ -63,5 +63,8 @@ prints 'trace-cmd report' 'vtr_user_exit'
 prints 'perf stat' '[1-9][0-9]* +vitrine:vtr_entry'
 prints 'vitrine exits' 'CPUID'
 prints 'vitrine step' 'VMCALL'
+prints 'vitrine ept --vm a --gpa' 'level 1, page table'
+prints 'vitrine ept --vm a --gva' '^  data .*HPA 0x'
+prints 'vitrine explain' 'access to the translated address itself'
 echo "1..$number"
 exit $failed

@@ -146,6 +146,26 @@ out:
 	local_irq_restore(flags);
 }
 
+/* What VMX can do on @cpu, in the processor's own words; an MSR may be missing. */
+static void show_msrs(struct seq_file *m, int cpu)
+{
+	static const struct {
+		const char *name;
+		u32 index;
+	} msrs[] = {
+#define VMX_MSR(name_, index_, word_, meaning_, title_) { #name_, index_ },
+#include "msrs.def"
+#undef VMX_MSR
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(msrs); i++) {
+		u64 value;
+
+		if (!rdmsrl_safe_on_cpu(cpu, msrs[i].index, &value))
+			seq_printf(m, "msr %s 0x%x 0x%llx\n", msrs[i].name, msrs[i].index, value);
+	}
+}
+
 /* /sys/kernel/debug/vitrine/cpu<N> */
 void vmx_cpu_show(struct seq_file *m, int cpu)
 {
@@ -159,4 +179,5 @@ void vmx_cpu_show(struct seq_file *m, int cpu)
 		   vmx_caps.pin, vmx_caps.proc, vmx_caps.proc2, vmx_caps.exit, vmx_caps.entry);
 	seq_printf(m, "ept_vpid: 0x%llx\nvpid: %s\n", vmx_caps.ept_vpid,
 		   vmx_has_vpid() ? "used" : "not used");
+	show_msrs(m, cpu);
 }

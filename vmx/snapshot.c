@@ -34,10 +34,25 @@ void vmx_snapshot(struct vtr_vcpu *vcpu, struct vtr_snapshot *snap)
 	}
 }
 
-/* Return: 0 or -ENOENT: the processor has no such field. */
+/*
+ * The encoding is a program's: what cannot be one never gets to the processor,
+ * and the high half of a 64-bit field is made here.  64-bit code needs no access
+ * to halves, and the emulator stops at one.
+ * Return: 0 or -ENOENT: the processor has no such field.
+ */
 int vmx_read_field(struct vtr_vcpu *vcpu, u32 encoding, u64 *value)
 {
-	return vmread_raw(encoding, value) ? -ENOENT : 0;
+	bool high = encoding & VMCS_ENCODING_HIGH;
+
+	*value = 0;
+	if (encoding & VMCS_ENCODING_RESERVED ||
+	    (high && VMCS_WIDTH(encoding) != VMCS_WIDTH_64))
+		return -ENOENT;
+	if (vmread_raw(encoding & ~VMCS_ENCODING_HIGH, value))
+		return -ENOENT;
+	if (high)
+		*value >>= 32;
+	return 0;
 }
 
 /*

@@ -518,6 +518,22 @@ static void raw_fields_can_be_looked_at(void)
 	CHECK(f[3].value >> 47 == 0x1ffff);
 }
 
+/* No program needs halves here, but whoever asks gets the right one. */
+static void high_halves_of_raw_fields(void)
+{
+	struct vcpu *vcpu = start_guest(&guest_halts, 16, 0);
+	struct vtr_field f[3] = {
+		{ .encoding = TSC_OFFSET }, { .encoding = TSC_OFFSET + 1 },
+		{ .encoding = GUEST_RIP + 1 },
+	};
+
+	MUST(read_fields(vcpu, f, 3, VTR_BACKEND_VMX));
+	CHECK(f[0].value);
+	CHECK_NUM(f[1].status, 0);
+	CHECK_NUM(f[1].value, f[0].value >> 32);
+	CHECK_NUM(f[2].status, ENOENT);
+}
+
 static void raw_fields_are_tagged_and_limited(void)
 {
 	struct vcpu *vcpu = start_guest(&guest_halts, 16, 0);
@@ -610,6 +626,7 @@ static const struct tap_case cases[] = {
 	CASE(a_refused_fpu_image_changes_nothing),
 	CASE(unfinished_input_moves_with_the_state),
 	CASE(raw_fields_can_be_looked_at),
+	CASE(high_halves_of_raw_fields),
 	CASE(raw_fields_are_tagged_and_limited),
 	CASE(host_fields_are_for_the_privileged),
 	CASE(no_field_leaks_a_kernel_address),

@@ -12,7 +12,7 @@
 
 #include "options.h"
 
-enum guest_argument { GUEST_NONE, GUEST_OPTIONAL, GUEST_NEEDED };
+enum guest_argument { GUEST_NONE, GUEST_OPTIONAL, GUEST_NEEDED, WORD_OPTIONAL };
 
 /**
  * struct command - one command of the tool
@@ -20,7 +20,7 @@ enum guest_argument { GUEST_NONE, GUEST_OPTIONAL, GUEST_NEEDED };
  * @summary: one line for `vitrine --help`
  * @usage: what follows the name in the usage line
  * @description: paragraphs for the command's own help, wrapped when printed
- * @guest: whether it takes a GUEST
+ * @guest: whether it takes a GUEST, or another word in its place
  * @groups: option rows, ends with a NULL title
  * @run: does the work; returns the program's exit code
  */
@@ -39,6 +39,8 @@ extern const struct command cmd_run;
 extern const struct command cmd_step;
 extern const struct command cmd_exits;
 extern const struct command cmd_vmcs;
+extern const struct command cmd_ept;
+extern const struct command cmd_explain;
 extern const struct command cmd_ps;
 
 /* The whole program; tests call it with a scripted device behind libvitrine. */

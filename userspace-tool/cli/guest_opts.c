@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Option rows that several commands share: those of every command, and those
- * that describe a guest (run, step, exits, vmcs).
+ * that describe a guest (run, step, exits, vmcs, ept).
  *
  * Read options.h first; run/machine.c and load/ use the values.
  */

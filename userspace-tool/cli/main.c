@@ -13,7 +13,8 @@
 #include "libvitrine.h"
 
 static const struct command *const commands[] = {
-	&cmd_doctor, &cmd_run, &cmd_step, &cmd_exits, &cmd_vmcs, &cmd_ps,
+	&cmd_doctor, &cmd_run, &cmd_step, &cmd_exits, &cmd_vmcs, &cmd_ept,
+	&cmd_ps, &cmd_explain,
 };
 
 int command_failed(const struct command *command)

@@ -5,7 +5,7 @@
  *
  * Each command names the groups of rows that it takes (command.h); values land
  * in struct options.  Read options.c for how a row is parsed and guest_opts.c
- * for the rows that run, step, exits and vmcs share.
+ * for the rows that run, step, exits, vmcs and ept share.
  *
  * Subtle: a number without default is "not given" until it is, see opt_u64.
  */
@@ -67,7 +67,7 @@ struct options {
 	bool step_exit;
 	struct opt_u64 count;
 	unsigned int until;
-	/* exits, vmcs, ps */
+	/* exits, vmcs, ept, ps */
 	bool summary;
 	struct opt_u64 limit;
 	const char *vm;
@@ -76,6 +76,13 @@ struct options {
 	bool diff;
 	struct opt_u64 at_exit;
 	const char *debugfs;
+	/* ept */
+	struct opt_u64 gpa;
+	struct opt_u64 gva;
+	/* explain */
+	struct opt_u64 value;
+	unsigned int topic;
+	bool list;
 	/* doctor */
 	const char *root;
 };

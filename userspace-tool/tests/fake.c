@@ -177,6 +177,33 @@ static int get_info(struct vtr_vm_info *info)
 	return 0;
 }
 
+/* Every page of a slot is mapped by 4 KiB, up to one that nobody touched. */
+static int walk(struct vtr_walk *arg)
+{
+	if (arg->size != sizeof(*arg) || arg->flags || arg->pad)
+		return fail(EINVAL);
+	arg->nr_levels = 4;
+	arg->slot = ~0u;
+	for (unsigned int i = 0; i < 4; i++) {
+		arg->level[i] = 4 - i;
+		arg->entry[i] = i < 3 ? 0x7 : 0;
+	}
+	for (unsigned int i = 0; i < fake.nr_slots; i++) {
+		const struct vtr_slot *slot = &fake.slots[i];
+
+		if (arg->gpa < slot->gpa || arg->gpa >= slot->gpa + slot->bytes)
+			continue;
+		arg->slot = slot->slot;
+		arg->hva = slot->hva + arg->gpa - slot->gpa;
+	}
+	if (arg->slot == ~0u || arg->gpa >= FAKE_TOUCHED)
+		return 0;
+	arg->entry[3] = 0x77;
+	arg->leaf_bytes = PAGE;
+	arg->rights = VTR_WALK_READ | VTR_WALK_WRITE | VTR_WALK_EXEC;
+	return 0;
+}
+
 /* ---- state ---- */
 
 struct record {
@@ -545,6 +572,8 @@ static int vm_ioctl(unsigned long request, void *arg)
 		return create_vcpu(arg);
 	case VTR_VM_GET_INFO:
 		return get_info(arg);
+	case VTR_VM_WALK:
+		return walk(arg);
 	default:
 		return fail(ENOTTY);
 	}

@@ -18,6 +18,7 @@
 #define FAKE_RING	64
 #define FAKE_MAX_CPUS	4
 #define FAKE_FD		1000
+#define FAKE_TOUCHED	0x3000	/* guest memory below is mapped */
 
 enum fake_what {
 	FAKE_END,		/* end of the script: HLT for ever */

@@ -106,7 +106,8 @@ static void test_values(void)
 static void test_help(void)
 {
 	static const char *const commands[] = {
-		"doctor", "run", "step", "exits", "vmcs", "ps",
+		"doctor", "run", "step", "exits", "vmcs", "ept", "ps",
+		"explain",
 	};
 
 	fresh();

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The papers keep step with the code: the manual page with --help, the program
-# in ioctl-uapi/README.md with the header.
+# in ioctl-uapi/README.md with the header, docs/reference/ with the tables.
 #
 # usage: test_papers.sh BUILDDIR      (called by run.sh; prints TAP)
 set -eu
@@ -62,7 +62,7 @@ spread() {
 		common) for command in $(commands); do
 				echo "$command $option"
 			done ;;
-		guest) for command in run step exits vmcs; do
+		guest) for command in run step exits vmcs ept; do
 				echo "$command $option"
 			done ;;
 		*) echo "$section $option" ;;
@@ -71,7 +71,7 @@ spread() {
 }
 
 status=0
-[ "$(commands | wc -l)" -ge 6 ] || status=1
+[ "$(commands | wc -l)" -ge 8 ] || status=1
 check $status "--help lists the commands"
 
 options_of_help >"$scratch/help"
@@ -109,6 +109,28 @@ for call in $(sed -n 's/^#define \(VTR_[A-Z_]*\)\t*_IO(.*/\1/p' \
 		{ echo "$call is not in the program"; status=1; }
 done >"$scratch/notes"
 check $status "each call has its section and its place in the program"
+
+status=0
+for name in $("$1/gen-reference"); do
+	"$1/gen-reference" "$name" >"$scratch/page.md"
+	cmp -s "$scratch/page.md" "$here/../docs/reference/$name.md" ||
+		{ echo "docs/reference/$name.md: run make reference"; status=1; }
+done >"$scratch/notes"
+for file in "$here"/../docs/reference/*.md; do
+	"$1/gen-reference" | grep -qx "$(basename "$file" .md)" ||
+		{ echo "$file is nobody's"; status=1; }
+done >>"$scratch/notes"
+check $status "docs/reference/ is what make reference makes"
+
+# Errors have names of several words, without marks.
+status=0
+cat "$here"/../docs/reference/*.md >"$scratch/all.md"
+"$tool" explain --list | while read -r name; do
+	grep -qF -e "\`$name\` |" -e "| $name |" "$scratch/all.md" || echo "$name"
+done >"$scratch/notes"
+[ ! -s "$scratch/notes" ] || status=1
+[ "$("$tool" explain --list | wc -l)" -gt 400 ] || status=1
+check $status "all that vitrine explain knows is in docs/reference/"
 
 echo "1..$nr"
 exit $bad

@@ -14,7 +14,7 @@
 #include "libvitrine.h"
 #include "tool.h"
 
-static int cannot_open(const char *top, const char *path)
+int debugfs_cannot_open(const char *top, const char *path)
 {
 	int err = errno;
 
@@ -39,7 +39,7 @@ FILE *debugfs_open(const char *top, unsigned int id, unsigned int vcpu,
 	snprintf(path, sizeof(path), "%s/vm%u/vcpu%u/%s", top, id, vcpu, file);
 	stream = fopen(path, "re");
 	if (!stream)
-		cannot_open(top, path);
+		debugfs_cannot_open(top, path);
 	return stream;
 }
 
@@ -63,7 +63,7 @@ static int read_info(const char *top, struct debugfs_vm *vm)
 	snprintf(path, sizeof(path), "%s/vm%u/info", top, vm->id);
 	stream = fopen(path, "re");
 	if (!stream)
-		return cannot_open(top, path);
+		return debugfs_cannot_open(top, path);
 	while (fgets(line, sizeof(line), stream)) {
 		take_key(line, "name", vm->name, sizeof(vm->name));
 		take_key(line, "pid", vm->pid, sizeof(vm->pid));
@@ -123,7 +123,7 @@ int debugfs_list(const char *top, struct debugfs_vm **vms, unsigned int *nr)
 	*vms = NULL;
 	*nr = 0;
 	if (!dir)
-		return cannot_open(top, top);
+		return debugfs_cannot_open(top, top);
 	while (!ret && (entry = readdir(dir))) {
 		if (parse_vm(entry->d_name, &id))
 			ret = add_vm(top, id, vms, nr);

@@ -2,7 +2,7 @@
 /*
  * Looking at running VMs of any process through debugfs.
  *
- * ps, exits --vm and vmcs --vm use it.  The layout is that of
+ * ps, exits --vm, vmcs --vm and ept --vm use it.  The layout is that of
  * module/inspect.c: vm<ID>/info, vm<ID>/vcpu<M>/{exits,vmcs,...}.
  *
  * Subtle: a VM may end between two reads; a file that is gone is then a
@@ -39,6 +39,9 @@ int debugfs_find(const char *top, const char *name, struct debugfs_vm *vm);
 /* Open vm<id>/vcpu<vcpu>/<file>; NULL with a sentence. */
 FILE *debugfs_open(const char *top, unsigned int id, unsigned int vcpu,
 		   const char *file);
+
+/* The sentence for a file below @top that could not be opened; -errno. */
+int debugfs_cannot_open(const char *top, const char *path);
 
 /* One line of an "exits" file; 1: a row, 0: none on this line. */
 int debugfs_exit_line(const char *line, uint32_t *reason, uint64_t *count,

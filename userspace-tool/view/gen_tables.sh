@@ -5,7 +5,8 @@
 #
 # usage: gen_tables.sh DIR >tables_gen.c
 #
-# DIR holds vmcs_fields.def, exit_reasons.def, insn_errors.def, controls.def.
+# DIR holds vmcs_fields.def, exit_reasons.def, qualifications.def,
+# insn_errors.def, controls.def, msrs.def; and rules.def, if there is one.
 # Called by the Makefile; the output goes behind view/tables.h, so the tool
 # includes nothing of vmx/.  A list is a C macro file: each becomes an array
 # by a macro that turns one row into one element.
@@ -48,3 +49,18 @@ array insn_error_info insn_errors insn_errors.def VMX_INSN_ERROR \
 array control_info controls controls.def VMX_CONTROL \
 	'name, word, bit, title_name, meaning' \
 	'#name, WORD_##word, bit, title_name, meaning'
+array qualification_info qualifications qualifications.def VMX_QUALIFICATION \
+	'exit, high, low, meaning' '#exit, high, low, meaning'
+array msr_info msrs msrs.def VMX_MSR \
+	'name, index, word, meaning, title' \
+	'#name, index, WORD_##word, meaning, title'
+
+# A back end that does not explain failed entries has no rules.
+if [ -e "$dir/rules.def" ]; then
+	array rule_info rules rules.def VMX_RULE \
+		'id, stage, field, sentence, cause, title, number' \
+		'#id, #stage, #field, sentence, cause, title'
+else
+	echo 'const struct rule_info tables_rules[1];'
+	echo 'const unsigned int tables_nr_rules;'
+fi

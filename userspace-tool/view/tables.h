@@ -42,7 +42,7 @@ struct insn_error_info {
 
 enum control_word {
 	WORD_PIN, WORD_PROC, WORD_PROC2, WORD_PROC3, WORD_EXIT, WORD_EXIT2,
-	WORD_ENTRY, WORD_EPTVPID,
+	WORD_ENTRY, WORD_EPTVPID, WORD_NONE,
 };
 
 struct control_info {
@@ -53,6 +53,32 @@ struct control_info {
 	const char *meaning;
 };
 
+/* One part of the exit qualification of an exit reason. */
+struct qualification_info {
+	const char *exit;
+	unsigned int high;
+	unsigned int low;
+	const char *meaning;
+};
+
+struct msr_info {
+	const char *name;
+	uint32_t index;
+	enum control_word word;	/* that it describes, or WORD_NONE */
+	const char *meaning;
+	const char *title;	/* section of volume 3D */
+};
+
+/* A check of VM entry. */
+struct rule_info {
+	const char *name;
+	const char *stage;	/* CONTROLS, HOST, GUEST, MSRS */
+	const char *field;	/* name in the list of fields */
+	const char *sentence;
+	const char *cause;
+	const char *title;	/* section of volume 3C */
+};
+
 extern const struct field_info tables_fields[];
 extern const unsigned int tables_nr_fields;
 extern const struct exit_info tables_exits[];
@@ -61,6 +87,12 @@ extern const struct insn_error_info tables_insn_errors[];
 extern const unsigned int tables_nr_insn_errors;
 extern const struct control_info tables_controls[];
 extern const unsigned int tables_nr_controls;
+extern const struct qualification_info tables_qualifications[];
+extern const unsigned int tables_nr_qualifications;
+extern const struct msr_info tables_msrs[];
+extern const unsigned int tables_nr_msrs;
+extern const struct rule_info tables_rules[];
+extern const unsigned int tables_nr_rules;
 
 /* NULL if there is none. */
 const struct field_info *table_field(uint32_t encoding);

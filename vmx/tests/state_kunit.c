@@ -302,8 +302,13 @@ static void raw_fields_by_number(struct kunit *test)
 	vmcs_write64(VMCS_EPT_POINTER, 0x501e);
 	KUNIT_EXPECT_EQ(test, vmx_read_field(&v->base, VMCS_EPT_POINTER, &value), 0);
 	KUNIT_EXPECT_EQ(test, value, 0x501eULL);
+	vmcs_write64(VMCS_TSC_OFFSET, 0x1122334455667788);
+	KUNIT_EXPECT_EQ(test, vmx_read_field(&v->base, VMCS_TSC_OFFSET + 1, &value), 0);
+	KUNIT_EXPECT_EQ(test, value, 0x11223344ULL);
+	/* Bit 12 is reserved; only 64-bit fields have halves. */
 	KUNIT_EXPECT_EQ(test, vmx_read_field(&v->base, 0x7ffe, &value), -ENOENT);
 	KUNIT_EXPECT_EQ(test, value, 0ULL);
+	KUNIT_EXPECT_EQ(test, vmx_read_field(&v->base, VMCS_GUEST_RIP + 1, &value), -ENOENT);
 	fake_vmcs_clear();
 }
 

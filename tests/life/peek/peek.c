@@ -6,6 +6,9 @@
  * after Vitrine's stay, and so do not have to believe Vitrine's own report.
  * One line a core: CR4 as the core has it, CR4 as the kernel believes it (its
  * shadow), and whether the core is in VMX root mode.
+ * Writing to /sys/module/peek/parameters/stain leaves a pattern on the kernel
+ * stack of the caller: a later call that copies an unwritten local variable to
+ * user space shows it (tests/ioctl/leak_test.c).
  * Subtle: no register tells the last; but VMPTRST raises #UD outside of VMX
  * operation: SDM 3C "VMPTRST - Store Pointer to Virtual-Machine Control
  * Structure" (31.3).
@@ -64,6 +67,26 @@ static int get_cores(char *buffer, const struct kernel_param *param)
 static const struct kernel_param_ops cores_ops = {
 	.get = get_cores,
 };
+
+#define STAIN_BYTES	6144
+
+/* The stack below this frame is what the caller's next calls will use. */
+static noinline int stain_stack(const char *value, const struct kernel_param *param)
+{
+	u8 room[STAIN_BYTES];
+
+	memset(room, 0xc5, sizeof(room));
+	/* The compiler must believe that somebody looks at it. */
+	asm volatile("" : : "r"(room) : "memory");
+	return 0;
+}
+
+static const struct kernel_param_ops stain_ops = {
+	.set = stain_stack,
+};
+
+module_param_cb(stain, &stain_ops, NULL, 0200);
+MODULE_PARM_DESC(stain, "write: fill the caller's unused kernel stack with C5H");
 
 module_param_cb(cores, &cores_ops, NULL, 0400);
 MODULE_PARM_DESC(cores, "CR4, its shadow and VMX root mode of each online core");
