@@ -49,7 +49,7 @@ static void print_candidate(struct topic topic)
 		printf(topic.kind == TOPIC_FIELD || topic.kind == TOPIC_MSR ?
 		       "  0x%04x" : "  %u", number);
 	else
-		printf("  %s", topic_title(topic));
+		printf("  %s", topic_hint(topic));
 	printf("\n");
 }
 

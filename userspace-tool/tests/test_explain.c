@@ -42,8 +42,11 @@ static void test_found(void)
 	    "an MSR by its index");
 	has(cli("explain", "-k", "error", "7", NULL)->out,
 	    "error: entry: bad control field", "an error by its number");
+	has(cli("explain", "pause-loop", NULL)->out,
+	    "control: PAUSE_LOOP_EXITING", "by a part that is nowhere else");
 	has(cli("explain", "unrestricted", NULL)->out,
-	    "control: UNRESTRICTED_GUEST", "by a part that is nowhere else");
+	    "rule     UNRESTRICTED_NEEDS_EPT              SECONDARY_VM_EXEC_CONTROL",
+	    "a rule among several, by its field");
 }
 
 static void test_values(void)

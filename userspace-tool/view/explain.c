@@ -75,6 +75,13 @@ const char *topic_title(struct topic topic)
 	return NULL;
 }
 
+const char *topic_hint(struct topic topic)
+{
+	if (topic.kind == TOPIC_RULE)
+		return tables_rules[topic.index].field;
+	return topic_title(topic);
+}
+
 bool topic_number(struct topic topic, uint32_t *number)
 {
 	switch (topic.kind) {

@@ -37,6 +37,9 @@ const char *topic_name(struct topic topic);
 /* Name in the manual, or NULL if it has no other. */
 const char *topic_title(struct topic topic);
 
+/* What tells it from others of its kind where it has no number: title, or a rule's field. */
+const char *topic_hint(struct topic topic);
+
 /* Encoding, exit reason, error number or MSR index; false: it has none. */
 bool topic_number(struct topic topic, uint32_t *number);
 
