@@ -490,7 +490,7 @@ static void an_event_is_kept_when_the_entry_fails(void)
 
 	events.in_flight = interrupt;
 	MUST(put_record(vcpu, VTR_STATE_EVENTS, &events, sizeof(events)));
-	expect_entry_failure(vcpu, 0x80000021, "guest state");
+	expect_entry_failure(vcpu, 0x80000021, "RFLAGS_IF_INTERRUPT");
 	events = get_events(vcpu);
 	CHECK(!memcmp(&events.in_flight, &interrupt, sizeof(interrupt)));
 	CHECK_NUM(get_stats(vcpu).injections, 0);

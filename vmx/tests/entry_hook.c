@@ -156,13 +156,15 @@ static void make_wanted(void)
 
 static const char *why_not_good(const struct vmx_rule_case *c)
 {
-	if (c->bad_only)
+	if (c->bad_only || c->unsafe)
 		return "not safe to enter";
 	return vmx_nr_broken(&hook.verdict) ? "this processor lacks the feature" : NULL;
 }
 
 static const char *why_not_bad(const struct vmx_rule_case *c)
 {
+	if (c->unsafe)
+		return "not safe to enter";
 	if (!test_bit(c->rule, hook.verdict.broken))
 		return "this processor has what the case needs to be missing";
 	if (vmx_first_broken(&hook.verdict) != c->rule)

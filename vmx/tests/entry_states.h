@@ -67,6 +67,7 @@ struct vmx_test_memory {
  * @caps: the processor for this case, NULL: as it is
  * @more: the bad state breaks other rules, too
  * @bad_only: the good state is not entered on a processor
+ * @unsafe: neither state is
  */
 struct vmx_rule_case {
 	enum vmx_rule rule;
@@ -79,6 +80,7 @@ struct vmx_rule_case {
 	void (*caps)(struct vmx_entry_caps *caps);
 	bool more;
 	bool bad_only;
+	bool unsafe;
 };
 
 extern const struct vmx_rule_case vmx_rule_cases[];
