@@ -354,7 +354,7 @@ static void need_swap(void)
 	int fd;
 
 	if (access(SWAP_DEVICE, F_OK) && system("modprobe -q zram"))
-		tap_skip("no zram: run the machine with --module zram");
+		tap_skip("no zram: run the machine with --module zram (and lzo-rle for 6.1)");
 	if (!swapon(SWAP_DEVICE, 0) || errno == EBUSY)
 		return;
 	fd = MUST(open("/sys/block/zram0/disksize", O_WRONLY | O_CLOEXEC));
