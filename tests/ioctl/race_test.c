@@ -123,7 +123,7 @@ static unsigned int rounds(void)
 {
 	const char *text = getenv("RACE_ROUNDS");
 
-	return text ? atoi(text) : 60;
+	return text ? atoi(text) : 25;
 }
 
 static uint32_t random_number(void)
