@@ -207,7 +207,7 @@ static void the_whole_state_replaced_at_every_exit(void)
 	CHECK_MSG(kind == VTR_EXIT_IO && !served.exit_value, "exit %u, check %u", kind,
 		  served.exit_value);
 	CHECK_NUM(served.marks, ROUNDS);
-	CHECK(get_stats(vcpu).to_user > ROUNDS * 20);
+	CHECK(get_stats(vcpu).to_user > ROUNDS * 15);
 }
 
 static const struct tap_case cases[] = {
