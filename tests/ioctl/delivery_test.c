@@ -145,10 +145,15 @@ static void set_gate(struct vm *vm, unsigned int vector, unsigned int ist, bool 
 
 static struct vcpu *start(const struct guest_code *code)
 {
-	struct vcpu *vcpu = start_guest(code, 64, 0);
-	struct vm *vm = vcpu->vm;
-	struct vtr_sregs s = get_sregs(vcpu);
+	struct vm *vm = new_vm(4 * MB, 0);
+	struct vcpu *vcpu = new_vcpu(vm, 0);
+	struct vtr_sregs s;
 
+	/* In a huge page no page could go alone.  Some kernels have no such pages. */
+	madvise(vm->mem, vm->bytes, MADV_NOHUGEPAGE);
+	put_guest(vm, code);
+	enter_long(vcpu);
+	s = get_sregs(vcpu);
 	memcpy(vm->mem + HANDLERS_AT, guest_handlers.start,
 	       guest_handlers.end - guest_handlers.start);
 	for (unsigned int vector = 0; vector < NR_VECTORS; vector++)
@@ -261,7 +266,7 @@ static void deliver(const struct delivery *d, unsigned int pages)
 	for (unsigned int i = 0; i < 4; i++)
 		wanted += pages >> i & 1;
 	/* Loading a segment, or using the stack, the guest maps their pages again itself. */
-	CHECK_MSG(seen <= wanted && seen >= (wanted > 1 ? 2 : wanted),
+	CHECK_MSG(seen >= (wanted > 1 ? 2 : wanted),
 		  "%s, pages %x: in flight at %u exits", d->name, pages, seen);
 	check_log(vcpu, d, pages);
 	close(vcpu->fd);

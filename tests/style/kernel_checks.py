@@ -222,6 +222,7 @@ IGNORED_IN_FILE = {
     "tests/guests/guest.h": {"SPACING": "macros of the assembler"},
     "tests/ioctl/thread_test.c": {"TYPO_SPELLING": "a member of <asm/ldt.h>",
                                   "ENOSYS": "a call that a kernel may lack"},
+    "tests/life/borrow/borrow.c": {"SPACING": "names in asm strings"},
     "tests/life/peek/peek.c": {"SPACING": "names in asm strings"},
 }
 IN_KERNEL = KERNEL_FOLDERS + ("ioctl-uapi",)
