@@ -56,7 +56,7 @@ void fuzz_complain(struct fuzzer *f, const char *what, uint64_t value)
 	f->world->bad++;
 }
 
-/* ---- arguments ---------------------------------------------------------------------- */
+/* ---- arguments -------------------------------------------------------------------- */
 
 void *fuzz_wrong_place(struct fuzzer *f)
 {
@@ -162,7 +162,7 @@ void fuzz_keep(volatile int *places, unsigned int nr, struct random *random, int
 		close(old);
 }
 
-/* ---- /dev/vitrine ---------------------------------------------------------------------- */
+/* ---- /dev/vitrine ----------------------------------------------------------------- */
 
 static void fuzz_open(struct fuzzer *f)
 {
@@ -239,7 +239,7 @@ static void fuzz_create_vm(struct fuzzer *f)
 	fuzz_keep(f->world->vm, WORLD_VMS, &f->random, fd);
 }
 
-/* ---- a VM ---------------------------------------------------------------------------------- */
+/* ---- a VM ------------------------------------------------------------------------- */
 
 /* Addresses at which guests do begin, and others. */
 static uint64_t some_gpa(struct fuzzer *f)
@@ -295,7 +295,7 @@ void fuzz_walk(struct fuzzer *f)
 	CALL(f, fuzz_vm(f), VTR_VM_WALK, walk);
 }
 
-/* ---- a vCPU -------------------------------------------------------------------------------- */
+/* ---- a vCPU ----------------------------------------------------------------------- */
 
 void fuzz_set_alarm(struct fuzzer *f, long first_ns, long then_ns)
 {
@@ -430,7 +430,7 @@ void fuzz_stats(struct fuzzer *f)
 	CALL(f, fuzz_vcpu(f), VTR_VCPU_GET_STATS, stats);
 }
 
-/* ---- the table ------------------------------------------------------------------------------------ */
+/* ---- the table -------------------------------------------------------------------- */
 
 static const struct {
 	const char *name;

@@ -108,7 +108,8 @@ struct records {
 	struct vtr_io_state io;
 };
 
-#define HEAD(id_, member) { .id = id_, .version = 1, .bytes = sizeof(((struct records *)0)->member) }
+#define HEAD(id_, member) \
+	{ .id = id_, .version = 1, .bytes = sizeof(((struct records *)0)->member) }
 
 /* Return: 0 or the errno of SET_STATE. */
 static int set_up(struct vm *vm, struct random *random, enum guest_mode mode, bool spoiled)

@@ -21,7 +21,7 @@
 
 #define DEBUG_TOP	"/sys/kernel/debug/vitrine"
 
-/* ---- maps ------------------------------------------------------------------------------------ */
+/* ---- maps ------------------------------------------------------------------------- */
 
 static void drop_map(struct map *map)
 {
@@ -118,7 +118,7 @@ void fuzz_run_page(struct fuzzer *f)
 	}
 }
 
-/* ---- the host's side ---------------------------------------------------------------------------- */
+/* ---- the host's side -------------------------------------------------------------- */
 
 void world_code(struct world *world, struct random *random, uint32_t from, uint32_t bytes)
 {

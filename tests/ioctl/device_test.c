@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -43,6 +44,27 @@ static void node_is_for_root_only(void)
 	MUST(stat(VTR_DEVICE_PATH, &st));
 	CHECK(S_ISCHR(st.st_mode));
 	CHECK_NUM(st.st_mode & 0777, 0600);
+}
+
+/* It shows the host's side; only "walk" takes a question. */
+static void debugfs_is_for_root_only(void)
+{
+	static const char *const files[] = {
+		"cpu0", "vm%u/info", "vm%u/slots", "vm%u/ept", "vm%u/vcpu0/registers",
+		"vm%u/vcpu0/vmcs", "vm%u/vcpu0/exits", "vm%u/vcpu0/last_exits", "vm%u/walk",
+	};
+	unsigned int id = get_info(start_guest(&guest_halts, 16, 0)->vm).id;
+
+	for (unsigned int i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		char name[64], path[128];
+		struct stat st;
+
+		snprintf(name, sizeof(name), files[i], id);
+		snprintf(path, sizeof(path), "/sys/kernel/debug/vitrine/%s", name);
+		MUST(stat(path, &st));
+		CHECK_NUM(st.st_uid, 0);
+		CHECK_NUM(st.st_mode & 0777, i == 8 ? 0600 : 0400);
+	}
 }
 
 static void capabilities_tell_limits_and_layout(void)
@@ -294,6 +316,7 @@ static const struct tap_case cases[] = {
 	CASE(version_is_that_of_the_header),
 	CASE(node_is_for_root_only),
 	CASE(the_device_needs_permission),
+	CASE(debugfs_is_for_root_only),
 	CASE(capabilities_tell_limits_and_layout),
 	CASE(features_have_names_and_costs),
 	CASE(feature_list_keeps_to_the_room),

@@ -43,7 +43,7 @@ GUEST(shows_msrs, 64,
       "jz 2f\n rdmsr\n mov %eax, (%rdi)\n mov %edx, 4(%rdi)\n add $4, %esi\n add $8, %edi\n"
       "jmp 1b\n 2: hlt");
 
-/* ---- looking for what must not be there ------------------------------------------------ */
+/* ---- looking for what must not be there ------------------------------------------- */
 
 static void need_poison(void)
 {
@@ -118,7 +118,7 @@ static void look(const char *what, const void *data, size_t bytes)
 		look(#cmd, &(structure), sizeof(structure));			\
 	})
 
-/* ---- programs ----------------------------------------------------------------------------- */
+/* ---- programs --------------------------------------------------------------------- */
 
 /* Fresh kernel memory as this kernel has it: what an answer would show if it were not written. */
 static void the_kernel_is_poisoned(void)
@@ -242,7 +242,7 @@ static void every_raw_field_without_privileges(void)
 	CHECK(known > 80);
 }
 
-/* ---- mappings and files -------------------------------------------------------------------- */
+/* ---- mappings and files ----------------------------------------------------------- */
 
 static void the_run_page_and_the_ring(void)
 {
@@ -311,7 +311,7 @@ static void debugfs(void)
 	}
 }
 
-/* ---- guests ------------------------------------------------------------------------------------ */
+/* ---- guests ----------------------------------------------------------------------- */
 
 static void what_a_guest_finds_in_its_registers(void)
 {
