@@ -157,6 +157,7 @@ enum vtr_pending { VTR_PENDING_NONE, VTR_PENDING_IN, VTR_PENDING_HYPERCALL };
  * @nmi_pending: an NMI waits until the guest can take it
  * @activity: enum vtr_activity
  * @pending, @pending_bytes, @pending_port, @pending_insn_bytes: unfinished work of the user side
+ * @access: unfinished instruction on a memory-mapped device, or string input
  * @debug: VTR_DEBUG_*
  * @exit: the last exit
  * @cache: pages for second-level tables
@@ -197,6 +198,7 @@ struct vtr_vcpu {
 	u8 pending_bytes;
 	u16 pending_port;
 	u8 pending_insn_bytes;
+	struct vtr_access_state access;
 	u32 debug;
 	struct vtr_exit exit;
 	struct vtr_slat_cache cache;
@@ -243,6 +245,8 @@ int vtr_mem_set_slot(struct vtr_vm *vm, const struct vtr_slot *args);
 int vtr_mem_fault(struct vtr_vcpu *vcpu, u64 gpa, unsigned int access);
 bool vtr_mem_find(struct vtr_vm *vm, u64 gpa, struct vtr_memslot *slot, u32 *index);
 int vtr_mem_read(struct vtr_vm *vm, u64 gpa, void *data, size_t bytes);
+int vtr_mem_write(struct vtr_vm *vm, u64 gpa, const void *data, size_t bytes);
+int vtr_mem_set_bits(struct vtr_vm *vm, u64 gpa, u32 bits);
 
 /* slots.c: pure, see tests/ */
 int vtr_slots_check(const struct vtr_memslots *slots, const struct vtr_slot *args,
@@ -261,7 +265,7 @@ int vtr_vcpu_snapshot(struct vtr_vcpu *vcpu, struct vtr_snapshot *snap);
 
 /* handle.c: what is done about an exit */
 int vtr_handle_exit(struct vtr_vcpu *vcpu);
-void vtr_complete_pending(struct vtr_vcpu *vcpu);
+int vtr_complete_pending(struct vtr_vcpu *vcpu);
 void vtr_write_gpr(struct vtr_vcpu *vcpu, unsigned int nr, u64 value);
 u64 vtr_read_gpr(struct vtr_vcpu *vcpu, unsigned int nr);
 
@@ -288,14 +292,34 @@ bool vtr_in_64bit_code(struct vtr_vcpu *vcpu);
 bool vtr_hypercall(struct vtr_vcpu *vcpu, u64 nr);
 
 /* gwalk.c: the guest's own page tables */
+struct vtr_gwalk_entry {
+	u64 at;			/* guest physical address of the entry */
+	u64 value;
+	u8 level;		/* 1: of a 4 KiB page */
+	bool leaf;
+};
+
+/* The present entries that a walk has read, from the top downwards. */
+struct vtr_gwalk_trail {
+	unsigned int nr;
+	struct vtr_gwalk_entry entry[4];
+};
+
 struct vtr_gwalk {
 	u64 cr0, cr3, cr4, efer;
 	int (*read)(void *ctx, u64 gpa, void *data, size_t bytes);
 	void *ctx;
+	struct vtr_gwalk_trail *trail;	/* filled if not NULL */
 };
 
 int vtr_gwalk(const struct vtr_gwalk *w, u64 gva, u64 *gpa, u64 *page_bytes, u32 *rights);
 int vtr_vcpu_translate(struct vtr_vcpu *vcpu, struct vtr_translate *args);
+
+/* mmio.c, string_io.c: instructions that the user side finishes, see access.h */
+int vtr_mmio_fault(struct vtr_vcpu *vcpu);
+int vtr_string_io(struct vtr_vcpu *vcpu);
+int vtr_access_complete(struct vtr_vcpu *vcpu);
+int vtr_access_check(const struct vtr_access_state *a);
 
 /* state.c */
 int vtr_state_get(struct vtr_vcpu *vcpu, struct vtr_state_buffer *args);
