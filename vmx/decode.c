@@ -8,6 +8,7 @@
  *   (ii)  lists of named bits: control words, CR0, CR4, EFER, RFLAGS, ...
  *   (iii) fields with parts: segments, events, the EPT pointer, ...
  *   (iv)  the exit qualification, whose meaning depends on the exit reason
+ *   (v)   a table: which field is shown how
  * Subtle: addresses are left out on purpose.  The caller prints the number
  * where it may be shown; a decoder must not give away a host address.
  */
@@ -548,110 +549,113 @@ static void show_qualification(struct text *t, u32 reason, u64 q)
 	}
 }
 
+static void show_vmcs_link(struct text *t, u64 value)
+{
+	item(t, value == ~0ULL ? "no shadow VMCS" : "shadow VMCS");
+}
+
+static void show_intr_status(struct text *t, u64 value)
+{
+	item(t, "requested %#llx, in service %#llx", value & 0xff, value >> 8);
+}
+
+static void show_tsc_offset(struct text *t, u64 value)
+{
+	item(t, "%lld ticks", (s64)value);
+}
+
+static void show_entry_event(struct text *t, u64 value)
+{
+	show_event(t, value, false);
+}
+
+static void show_exit_event(struct text *t, u64 value)
+{
+	show_event(t, value, true);
+}
+
+static void show_insn_error(struct text *t, u64 value)
+{
+	item(t, "%s", vmx_insn_error_name(value));
+}
+
+/* ---- (v) which field is shown how -------------------------------------------- */
+
+/* A control word, a field of named bits, or a field with a decoder of its own. */
+struct field_decoder {
+	u32 first, last;		/* encodings */
+	int word;			/* enum vtr_vmx_control_word, or -1 */
+	const char * const *bits;
+	unsigned int nr_bits;
+	void (*show)(struct text *t, u64 value);
+};
+
+#define WORD(field, which)	{ VMCS_##field, VMCS_##field, VMX_WORD_##which }
+#define BITS(field, list)	{ VMCS_##field, VMCS_##field, -1, list, ARRAY_SIZE(list) }
+#define SHOW_TO(from, to, fn)	{ VMCS_##from, VMCS_##to, -1, NULL, 0, fn }
+#define SHOW(field, fn)		SHOW_TO(field, field, fn)
+
+static const struct field_decoder decoders[] = {
+	WORD(PIN_BASED_VM_EXEC_CONTROL, PIN),
+	WORD(CPU_BASED_VM_EXEC_CONTROL, PROC),
+	WORD(SECONDARY_VM_EXEC_CONTROL, PROC2),
+	WORD(TERTIARY_VM_EXEC_CONTROL, PROC3),
+	WORD(VM_EXIT_CONTROLS, EXIT),
+	WORD(SECONDARY_VM_EXIT_CONTROLS, EXIT2),
+	WORD(VM_ENTRY_CONTROLS, ENTRY),
+	BITS(VM_FUNCTION_CONTROL, vmfunc_bits),
+	BITS(GUEST_CR0, cr0_bits),
+	BITS(HOST_CR0, cr0_bits),
+	BITS(CR0_GUEST_HOST_MASK, cr0_bits),
+	BITS(CR0_READ_SHADOW, cr0_bits),
+	BITS(GUEST_CR4, cr4_bits),
+	BITS(HOST_CR4, cr4_bits),
+	BITS(CR4_GUEST_HOST_MASK, cr4_bits),
+	BITS(CR4_READ_SHADOW, cr4_bits),
+	BITS(GUEST_IA32_EFER, efer_bits),
+	BITS(HOST_IA32_EFER, efer_bits),
+	BITS(GUEST_IA32_DEBUGCTL, debugctl_bits),
+	BITS(GUEST_INTERRUPTIBILITY_INFO, interruptibility_bits),
+	BITS(GUEST_PENDING_DBG_EXCEPTIONS, pending_debug_bits),
+	SHOW(EXCEPTION_BITMAP, show_exception_bitmap),
+	SHOW(EPT_POINTER, show_eptp),
+	SHOW(GUEST_IA32_PAT, show_pat),
+	SHOW(HOST_IA32_PAT, show_pat),
+	SHOW(GUEST_RFLAGS, show_rflags),
+	SHOW(GUEST_DR7, show_dr7),
+	SHOW(GUEST_INTR_STATUS, show_intr_status),
+	SHOW(GUEST_ACTIVITY_STATE, show_activity),
+	SHOW(VMCS_LINK_POINTER, show_vmcs_link),
+	SHOW(TSC_OFFSET, show_tsc_offset),
+	SHOW(VM_ENTRY_INTR_INFO_FIELD, show_entry_event),
+	SHOW(VM_EXIT_INTR_INFO, show_exit_event),
+	SHOW(IDT_VECTORING_INFO_FIELD, show_exit_event),
+	SHOW(VM_EXIT_REASON, show_exit_reason),
+	SHOW(VM_INSTRUCTION_ERROR, show_insn_error),
+	SHOW_TO(GUEST_ES_SELECTOR, GUEST_TR_SELECTOR, show_selector),
+	SHOW_TO(HOST_ES_SELECTOR, HOST_TR_SELECTOR, show_selector),
+	SHOW_TO(GUEST_ES_AR_BYTES, GUEST_TR_AR_BYTES, show_access_rights),
+};
+
 static void show_value(struct text *t, u32 encoding, u64 value, u32 reason)
 {
-	switch (encoding) {
-	case VMCS_PIN_BASED_VM_EXEC_CONTROL:
-		show_controls(t, value, VMX_WORD_PIN);
-		break;
-	case VMCS_CPU_BASED_VM_EXEC_CONTROL:
-		show_controls(t, value, VMX_WORD_PROC);
-		break;
-	case VMCS_SECONDARY_VM_EXEC_CONTROL:
-		show_controls(t, value, VMX_WORD_PROC2);
-		break;
-	case VMCS_TERTIARY_VM_EXEC_CONTROL:
-		show_controls(t, value, VMX_WORD_PROC3);
-		break;
-	case VMCS_VM_EXIT_CONTROLS:
-		show_controls(t, value, VMX_WORD_EXIT);
-		break;
-	case VMCS_SECONDARY_VM_EXIT_CONTROLS:
-		show_controls(t, value, VMX_WORD_EXIT2);
-		break;
-	case VMCS_VM_ENTRY_CONTROLS:
-		show_controls(t, value, VMX_WORD_ENTRY);
-		break;
-	case VMCS_VM_FUNCTION_CONTROL:
-		list_bits(t, value, vmfunc_bits, ARRAY_SIZE(vmfunc_bits));
-		break;
-	case VMCS_EXCEPTION_BITMAP:
-		show_exception_bitmap(t, value);
-		break;
-	case VMCS_EPT_POINTER:
-		show_eptp(t, value);
-		break;
-	case VMCS_GUEST_CR0:
-	case VMCS_HOST_CR0:
-	case VMCS_CR0_GUEST_HOST_MASK:
-	case VMCS_CR0_READ_SHADOW:
-		list_bits(t, value, cr0_bits, ARRAY_SIZE(cr0_bits));
-		break;
-	case VMCS_GUEST_CR4:
-	case VMCS_HOST_CR4:
-	case VMCS_CR4_GUEST_HOST_MASK:
-	case VMCS_CR4_READ_SHADOW:
-		list_bits(t, value, cr4_bits, ARRAY_SIZE(cr4_bits));
-		break;
-	case VMCS_GUEST_IA32_EFER:
-	case VMCS_HOST_IA32_EFER:
-		list_bits(t, value, efer_bits, ARRAY_SIZE(efer_bits));
-		break;
-	case VMCS_GUEST_IA32_PAT:
-	case VMCS_HOST_IA32_PAT:
-		show_pat(t, value);
-		break;
-	case VMCS_GUEST_IA32_DEBUGCTL:
-		list_bits(t, value, debugctl_bits, ARRAY_SIZE(debugctl_bits));
-		break;
-	case VMCS_GUEST_RFLAGS:
-		show_rflags(t, value);
-		break;
-	case VMCS_GUEST_DR7:
-		show_dr7(t, value);
-		break;
-	case VMCS_GUEST_INTR_STATUS:
-		item(t, "requested %#llx, in service %#llx", value & 0xff, value >> 8);
-		break;
-	case VMCS_GUEST_INTERRUPTIBILITY_INFO:
-		list_bits(t, value, interruptibility_bits,
-			  ARRAY_SIZE(interruptibility_bits));
-		break;
-	case VMCS_GUEST_ACTIVITY_STATE:
-		show_activity(t, value);
-		break;
-	case VMCS_GUEST_PENDING_DBG_EXCEPTIONS:
-		list_bits(t, value, pending_debug_bits, ARRAY_SIZE(pending_debug_bits));
-		break;
-	case VMCS_VMCS_LINK_POINTER:
-		item(t, value == ~0ULL ? "no shadow VMCS" : "shadow VMCS");
-		break;
-	case VMCS_TSC_OFFSET:
-		item(t, "%lld ticks", (s64)value);
-		break;
-	case VMCS_VM_ENTRY_INTR_INFO_FIELD:
-		show_event(t, value, false);
-		break;
-	case VMCS_VM_EXIT_INTR_INFO:
-	case VMCS_IDT_VECTORING_INFO_FIELD:
-		show_event(t, value, true);
-		break;
-	case VMCS_VM_EXIT_REASON:
-		show_exit_reason(t, value);
-		break;
-	case VMCS_VM_INSTRUCTION_ERROR:
-		item(t, "%s", vmx_insn_error_name(value));
-		break;
-	case VMCS_EXIT_QUALIFICATION:
+	/* The only field whose meaning depends on another one. */
+	if (encoding == VMCS_EXIT_QUALIFICATION) {
 		show_qualification(t, reason, value);
-		break;
-	case VMCS_GUEST_ES_SELECTOR ... VMCS_GUEST_TR_SELECTOR:
-	case VMCS_HOST_ES_SELECTOR ... VMCS_HOST_TR_SELECTOR:
-		show_selector(t, value);
-		break;
-	case VMCS_GUEST_ES_AR_BYTES ... VMCS_GUEST_TR_AR_BYTES:
-		show_access_rights(t, value);
-		break;
+		return;
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(decoders); i++) {
+		const struct field_decoder *d = &decoders[i];
+
+		if (encoding < d->first || encoding > d->last)
+			continue;
+		if (d->show)
+			d->show(t, value);
+		else if (d->bits)
+			list_bits(t, value, d->bits, d->nr_bits);
+		else
+			show_controls(t, value, d->word);
+		return;
 	}
 }
 

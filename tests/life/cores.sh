@@ -125,8 +125,14 @@ stop_stepper
 is "the vCPU's program ends well" "$?" 0
 rm -f "$counter"
 
-ok "the module is loaded while CPU 1 is offline" \
-	sh -c 'rmmod vitrine && echo 0 >/sys/devices/system/cpu/cpu1/online && insmod /vitrine/vitrine.ko'
+load_with_one_core() {
+	unload && offline && load && return
+	dmesg | tail -n 4
+	vmx_state
+	return 1
+}
+
+ok "the module is loaded while CPU 1 is offline" load_with_one_core
 ok "CPU 1 comes" online
 is "and is in root mode" "$(all_cores)" "vmxe=1 root=1"
 
