@@ -629,23 +629,10 @@ struct vtr_io_state {
 };
 
 /**
- * struct vtr_access_state - instruction that waits for answers in its middle
- * @kind: 0: none, 1: instruction on a memory-mapped device, 2: INS
- * @waiting: 1: the answer to @piece[@nr_done] (of INS: the data) is missing
- * @insn_bytes: length of the instruction, 1 to 15
- * @nr_reads: pieces that are read; the others are written afterwards
- * @nr_pieces: pieces in all, 1 to 4 (of INS: 1 or 2, written)
- * @nr_done: pieces that are finished
- * @bytes: INS: size of one element
- * @insn: the instruction
- * @count: INS: elements
- * @port: INS: the port
+ * struct vtr_access_piece - a part of an access, inside of one page
+ * @gpa: guest physical address
+ * @bytes: how many
  * @pad: zero
- * @data: bytes read so far
- * @piece: what is accessed, each inside of one page
- *
- * All of it is zero for kind 0.  The instruction begins at RIP; no register has
- * changed yet.
  */
 struct vtr_access_piece {
 	__aligned_u64 gpa;
@@ -653,14 +640,38 @@ struct vtr_access_piece {
 	__u32 pad;
 };
 
+/**
+ * struct vtr_access_state - instruction that waits for answers in its middle
+ * @kind: 0: none, 1: instruction on a memory-mapped device, 2: INS
+ * @waiting: 1: the program has not answered yet: kind 1: @piece[@nr_done],
+ *	kind 2: the port
+ * @insn_bytes: length of the instruction, 1 to 15
+ * @bits: how it is decoded: 16, 32 or 64
+ * @nr_reads: pieces that are read; those behind them are written
+ * @nr_pieces: pieces in all, 1 to 4
+ * @nr_done: pieces that are finished
+ * @pad0: zero
+ * @insn: the instruction, the rest zero
+ * @count: INS: elements
+ * @port: INS: the port
+ * @pad1: zero
+ * @data: bytes read so far
+ * @piece: what is accessed; those from @nr_pieces on are zero
+ *
+ * All of it is zero for kind 0.  The instruction begins at RIP; no register has
+ * changed yet.
+ */
 struct vtr_access_state {
 	__u8 kind;
+#define VTR_ACCESS_NONE		0
+#define VTR_ACCESS_INSN		1
+#define VTR_ACCESS_INS		2
 	__u8 waiting;
 	__u8 insn_bytes;
+	__u8 bits;
 	__u8 nr_reads;
 	__u8 nr_pieces;
 	__u8 nr_done;
-	__u8 bytes;
 	__u8 pad0;
 	__u8 insn[16];
 	__u32 count;

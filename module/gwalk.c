@@ -4,7 +4,7 @@
  *
  * Software does here what the processor does for the guest, for those who look
  * (VTR_VCPU_TRANSLATE, the step view) and for accesses that the module makes
- * in the guest's name (module/guest_access.c).  The walk is pure: it reads
+ * in the guest's name (module/access.c).  The walk is pure: it reads
  * entries through a callback, sets no accessed bits and checks no privileges,
  * but reports the rights that the tables give.
  * Source: SDM 3A "Paging" (chapter 4): 32-bit (4.3), PAE (4.4), 4-level (4.5).
@@ -27,7 +27,19 @@ static void all_rights(u32 *rights)
 	*rights = VTR_WALK_READ | VTR_WALK_WRITE | VTR_WALK_EXEC;
 }
 
-/* Whoever wants to know sees each entry that was read, from the top downwards. */
+/* Read an entry of a table; a table that cannot be read is noted. */
+static int read_entry(const struct vtr_gwalk *w, u64 at, void *entry, size_t bytes)
+{
+	int err = w->read(w->ctx, at, entry, bytes);
+
+	if (err && w->trail) {
+		w->trail->lost_at = at;
+		w->trail->error = err;
+	}
+	return err;
+}
+
+/* Whoever wants to know sees each present entry, from the top downwards. */
 static void note_entry(const struct vtr_gwalk *w, u64 at, u64 entry, unsigned int level, bool leaf)
 {
 	struct vtr_gwalk_trail *trail = w->trail;
@@ -52,7 +64,7 @@ static int walk_32(const struct vtr_gwalk *w, u32 gva, u64 *gpa, u64 *page_bytes
 	u64 at = (w->cr3 & GENMASK_ULL(31, 12)) + (gva >> 22) * 4;
 	u32 entry;
 
-	if (w->read(w->ctx, at, &entry, 4) || !(entry & PTE_PRESENT))
+	if (read_entry(w, at, &entry, 4) || !(entry & PTE_PRESENT))
 		return -EFAULT;
 	restrict_rights(rights, entry, false);
 	note_entry(w, at, entry, 2, (entry & PTE_LARGE) && (w->cr4 & X86_CR4_PSE));
@@ -63,7 +75,7 @@ static int walk_32(const struct vtr_gwalk *w, u32 gva, u64 *gpa, u64 *page_bytes
 		return 0;
 	}
 	at = (entry & GENMASK_ULL(31, 12)) + (gva >> 12 & 0x3ff) * 4;
-	if (w->read(w->ctx, at, &entry, 4) || !(entry & PTE_PRESENT))
+	if (read_entry(w, at, &entry, 4) || !(entry & PTE_PRESENT))
 		return -EFAULT;
 	restrict_rights(rights, entry, false);
 	note_entry(w, at, entry, 1, true);
@@ -88,7 +100,7 @@ static int walk_64(const struct vtr_gwalk *w, u64 gva, unsigned int levels,
 		u64 bytes = 1ULL << shift, entry;
 		bool leaf;
 
-		if (w->read(w->ctx, table + index * 8, &entry, 8) || !(entry & PTE_PRESENT))
+		if (read_entry(w, table + index * 8, &entry, 8) || !(entry & PTE_PRESENT))
 			return -EFAULT;
 		if (!(pae && level == 3))
 			restrict_rights(rights, entry, nx);

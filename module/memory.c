@@ -327,12 +327,11 @@ int vtr_mem_set_bits(struct vtr_vm *vm, u64 gpa, u32 bits)
 		return err;
 	if (get_user(old, (u32 __user *)hva))
 		return -EFAULT;
-	while ((old & bits) != bits) {
-		err = vtr_cmpxchg_user(hva, &old, old | bits);
-		if (err <= 0)
-			return err;
-	}
-	return 0;
+	/* Others change the word, too: @old is what they have left if this fails. */
+	do {
+		err = vtr_try_cmpxchg_user((u32 __user *)hva, &old, old | bits);
+	} while (err > 0);
+	return err;
 }
 
 /* ---- faults --------------------------------------------------------------- */

@@ -303,6 +303,8 @@ struct vtr_gwalk_entry {
 struct vtr_gwalk_trail {
 	unsigned int nr;
 	struct vtr_gwalk_entry entry[4];
+	int error;		/* why the entry at @lost_at could not be read, or 0 */
+	u64 lost_at;
 };
 
 struct vtr_gwalk {
@@ -315,7 +317,7 @@ struct vtr_gwalk {
 int vtr_gwalk(const struct vtr_gwalk *w, u64 gva, u64 *gpa, u64 *page_bytes, u32 *rights);
 int vtr_vcpu_translate(struct vtr_vcpu *vcpu, struct vtr_translate *args);
 
-/* mmio.c, string_io.c: instructions that the user side finishes, see access.h */
+/* mmio.c, string_io.c: instructions that the user side finishes; see access.h */
 int vtr_mmio_fault(struct vtr_vcpu *vcpu);
 int vtr_string_io(struct vtr_vcpu *vcpu);
 int vtr_access_complete(struct vtr_vcpu *vcpu);

@@ -70,7 +70,8 @@ static void decode_io(struct vtr_exit *exit)
  * Qualification of an EPT violation: what the access was in 2:0 (read, write,
  * fetch), what the tables allowed in 5:3, in 7 whether the linear address is
  * valid; if so, in 8 whether the access was to its translation or (0) to an
- * entry of the guest's page tables on the way.  A read for a write (read-modify-write) shows as both.
+ * entry of the guest's page tables on the way.  A read for a write
+ * (read-modify-write) shows as both.
  */
 static void decode_slat(struct vtr_exit *exit)
 {
