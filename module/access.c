@@ -251,32 +251,29 @@ static int table_lost(struct vtr_vcpu *vcpu, const struct vtr_gwalk_trail *trail
 				 trail->lost_at);
 }
 
-/* Return: VTR_DONE with @gpa, or what the exit handler returns. */
+/* Return: VTR_DONE with @gpa and @trail, or what the exit handler returns. */
 static int translate(struct vtr_vcpu *vcpu, const struct vtr_guest_view *view, u64 linear,
-		     u32 access, u64 *gpa)
+		     u32 access, u64 *gpa, struct vtr_gwalk_trail *trail)
 {
 	const struct vtr_sregs *s = &view->sregs;
-	struct vtr_gwalk_trail trail = {};
 	struct vtr_gwalk w = {
 		.cr0 = s->cr0, .cr3 = s->cr3, .cr4 = s->cr4, .efer = s->efer,
-		.read = read_guest, .ctx = vcpu->vm, .trail = &trail,
+		.read = read_guest, .ctx = vcpu->vm, .trail = trail,
 	};
 	u64 page_bytes;
 	u32 rights;
 	int err = vtr_gwalk(&w, linear, gpa, &page_bytes, &rights);
 
 	/* Each entry is checked before the next one is read. */
-	if (reserved_bit_set(s, &trail))
+	if (reserved_bit_set(s, trail))
 		return page_fault(vcpu, view, linear, access, PF_PRESENT | PF_RESERVED);
-	if (trail.error)
-		return table_lost(vcpu, &trail);
+	if (trail->error)
+		return table_lost(vcpu, trail);
 	if (err)
 		return page_fault(vcpu, view, linear, access, 0);
-	if (!page_bytes)
-		return VTR_DONE;
-	if (!rights_ok(view, &trail, rights, access))
+	if (page_bytes && !rights_ok(view, trail, rights, access))
 		return page_fault(vcpu, view, linear, access, PF_PRESENT);
-	return mark_used(vcpu, view, &trail, access);
+	return VTR_DONE;
 }
 
 /* ---- together ------------------------------------------------------------------- */
@@ -308,6 +305,9 @@ int vtr_guest_map(struct vtr_vcpu *vcpu, const struct vtr_guest_view *view, unsi
 		  unsigned int *nr)
 {
 	u64 linear = vtr_guest_linear(view, seg, offset), done = 0;
+	struct vtr_gwalk_trail trail[2] = {};
+	unsigned int pages = 0;
+	int ret = VTR_DONE;
 
 	if (!vtr_guest_segment_ok(view, seg, offset, bytes, access)) {
 		vtr_queue_exception(vcpu, seg == VTR_SS ? X86_TRAP_SS : X86_TRAP_GP, true, 0);
@@ -315,13 +315,10 @@ int vtr_guest_map(struct vtr_vcpu *vcpu, const struct vtr_guest_view *view, unsi
 	}
 	while (done < bytes) {
 		struct vtr_access_piece *p = &piece[*nr];
-		u64 at = linear + done;
-		int ret;
+		u64 at = view->bits == 64 ? linear + done : (u32)(linear + done);
 
-		if (view->bits != 64)
-			at = (u32)at;
 		p->bytes = min_t(u64, bytes - done, PAGE_SIZE - (at & ~PAGE_MASK));
-		ret = translate(vcpu, view, at, access, &p->gpa);
+		ret = translate(vcpu, view, at, access, &p->gpa, &trail[pages++]);
 		if (ret != VTR_DONE)
 			return ret;
 		(*nr)++;
@@ -331,7 +328,9 @@ int vtr_guest_map(struct vtr_vcpu *vcpu, const struct vtr_guest_view *view, unsi
 		vtr_queue_exception(vcpu, X86_TRAP_AC, true, 0);
 		return VTR_ENTER_AGAIN;
 	}
-	return VTR_DONE;
+	for (unsigned int i = 0; i < pages && ret == VTR_DONE; i++)
+		ret = mark_used(vcpu, view, &trail[i], access);
+	return ret;
 }
 
 /* Instruction bytes up to the end of the code segment, @room at most. */
