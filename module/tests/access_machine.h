@@ -81,7 +81,7 @@ static inline void set_ring(struct machine *m, unsigned int ring)
 
 #define put_code(m, ...)							\
 	do {									\
-		static const u8 code_[] = { __VA_ARGS__ };			\
+		const u8 code_[] = { __VA_ARGS__ };				\
 										\
 		memcpy((m)->memory + CODE, code_, sizeof(code_));		\
 	} while (0)

@@ -246,6 +246,11 @@ static void fpu_guest_saved_and_restored_at_every_return(void)
 	restored_at_every_return("fpu", 50);
 }
 
+static void mmio_guest_saved_and_restored_at_every_exit(void)
+{
+	restored_at_every_exit("mmio", 80);
+}
+
 /* ---- ways to end ----------------------------------------------------------------------- */
 
 GUEST(fetches_nowhere, 64, "mov $0x30000000, %rax\n jmp *%rax");
@@ -283,6 +288,7 @@ static const struct tap_case cases[] = {
 	CASE(exits_guest_saved_and_restored_at_every_exit),
 	CASE(modes_guest_saved_and_restored_at_every_exit),
 	CASE(fpu_guest_saved_and_restored_at_every_return),
+	CASE(mmio_guest_saved_and_restored_at_every_exit),
 	CASE(fetching_where_there_is_no_memory_stops_the_vm),
 };
 
