@@ -144,7 +144,7 @@ struct vtr_create_vm {
 /**
  * struct vtr_slot - set or delete a memory slot
  * @size: sizeof(struct vtr_slot)
- * @flags: VTR_SLOT_READONLY: guest writes stop at the VM as writes to no memory
+ * @flags: VTR_SLOT_READONLY: guest writes go up as writes to no memory (VTR_EXIT_MMIO)
  *	VTR_SLOT_DIRTY_LOG: note which pages the guest writes to (struct vtr_dirty)
  * @slot: 0 .. max_slots - 1
  * @pad: zero
@@ -347,7 +347,7 @@ struct vtr_msr_filter {
 enum vtr_exit_kind {
 	VTR_EXIT_NONE	   = 0,
 	VTR_EXIT_IO	   = 1,	/* port access: finish it, then run again */
-	VTR_EXIT_MMIO	   = 2,	/* reserved: memory-mapped I/O */
+	VTR_EXIT_MMIO	   = 2,	/* access where no memory is: finish it, then run again */
 	VTR_EXIT_HYPERCALL = 3,	/* guest asks; put the answer in hypercall.ret */
 	VTR_EXIT_HLT	   = 4,	/* guest waits for an event */
 	VTR_EXIT_SHUTDOWN  = 5,	/* triple fault */
@@ -408,8 +408,14 @@ enum vtr_hw_kind {
  * @rip: out: guest RIP (at the instruction for unfinished work)
  * @exits: out: exits of this vCPU so far
  * @io: VTR_EXIT_IO: @io.data holds what an OUT writes; for an IN the program
- *	puts the answer there before the next run.  @io.bytes is 1, 2 or 4
- * @mmio: VTR_EXIT_MMIO (reserved)
+ *	puts the answer there before the next run.  @io.bytes is 1, 2 or 4.
+ *	INS and OUTS may bring several accesses to the port at once: @io.count
+ *	of them, in order, @io.bytes each, from byte @io.data_offset of this
+ *	page on.  For a single access that is where @io.data is
+ * @mmio: VTR_EXIT_MMIO: one access of 1 to 8 @mmio.bytes inside of one page;
+ *	@mmio.data holds what is written, or takes the answer to a read before
+ *	the next run.  One instruction may make up to four accesses, each a
+ *	return of its own
  * @hypercall: VTR_EXIT_HYPERCALL: number and arguments as given in RAX, RBX,
  *	RCX, RDX, RSI; @hypercall.ret goes to RAX at the next run
  * @fail: VTR_EXIT_FAIL_ENTRY: @fail.insn_error is the VM-instruction error
@@ -449,6 +455,8 @@ struct vtr_run {
 			__u8 is_in;
 			__u32 count;
 			__aligned_u64 data;
+			__u32 data_offset;
+			__u32 pad;
 		} io;
 		struct {
 			__aligned_u64 gpa;
@@ -482,6 +490,10 @@ struct vtr_run {
 	};
 	char sentence[VTR_SENTENCE_BYTES];
 };
+
+/* Of the page that holds struct vtr_run: room for the data of INS and OUTS. */
+#define VTR_RUN_DATA_OFFSET	2048
+#define VTR_RUN_DATA_BYTES	2048
 
 /* Hypercall numbers that the module answers itself, without leaving the kernel. */
 #define VTR_HC_NOP		0x0	/* RAX := 0 */
@@ -575,6 +587,7 @@ enum vtr_state_id {
 	VTR_STATE_DEBUG	 = 6,	/* struct vtr_debug_regs */
 	VTR_STATE_TSC	 = 7,	/* struct vtr_tsc */
 	VTR_STATE_IO	 = 8,	/* struct vtr_io_state: unfinished I/O */
+	VTR_STATE_ACCESS = 9,	/* struct vtr_access_state: unfinished MMIO or INS */
 	/* Reserved: 16 local APIC, 17 timers, 24 SVM, 25 nested VMX. */
 	VTR_STATE_ID_MAX = 31,
 };
@@ -745,6 +758,59 @@ struct vtr_io_state {
 	__u16 port;
 	__u8 insn_bytes;
 	__u8 pad[3];
+};
+
+/**
+ * struct vtr_access_piece - a part of an access, inside of one page
+ * @gpa: guest physical address
+ * @bytes: how many
+ * @pad: zero
+ */
+struct vtr_access_piece {
+	__aligned_u64 gpa;
+	__u32 bytes;
+	__u32 pad;
+};
+
+/**
+ * struct vtr_access_state - instruction that waits for answers in its middle
+ * @kind: 0: none, 1: instruction on a memory-mapped device, 2: INS
+ * @waiting: 1: the program has not answered yet: kind 1: @piece[@nr_done],
+ *	kind 2: the port
+ * @insn_bytes: length of the instruction, 1 to 15
+ * @bits: how it is decoded: 16, 32 or 64
+ * @nr_reads: pieces that are read; those behind them are written
+ * @nr_pieces: pieces in all, 1 to 4
+ * @nr_done: pieces that are finished
+ * @pad0: zero
+ * @insn: the instruction, the rest zero
+ * @count: INS: elements
+ * @port: INS: the port
+ * @pad1: zero
+ * @data: bytes read so far
+ * @piece: what is accessed; those from @nr_pieces on are zero
+ *
+ * All of it is zero for kind 0.  The instruction begins at RIP; no register has
+ * changed yet.
+ */
+struct vtr_access_state {
+	__u8 kind;
+#define VTR_ACCESS_NONE		0
+#define VTR_ACCESS_INSN		1
+#define VTR_ACCESS_INS		2
+	__u8 waiting;
+	__u8 insn_bytes;
+	__u8 bits;
+	__u8 nr_reads;
+	__u8 nr_pieces;
+	__u8 nr_done;
+	__u8 pad0;
+	__u8 insn[16];
+	__u32 count;
+	__u16 port;
+	__u16 pad1;
+	__aligned_u64 data;
+	struct vtr_access_piece piece[4];
 };
 
 /**

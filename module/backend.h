@@ -65,6 +65,7 @@ struct vtr_exit {
 			u64 gpa;
 			u64 gva;
 			bool gva_valid;
+			bool of_table;	/* the guest's page tables were accessed */
 			u8 access;	/* VTR_SLAT_*: what the guest wanted */
 		} slat;
 		struct {

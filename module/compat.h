@@ -14,6 +14,7 @@
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/uaccess.h>
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
@@ -193,6 +194,18 @@ static inline void preempt_notifier_init(struct preempt_notifier *n,
 #endif
 
 #endif /* CONFIG_UML */
+
+#ifndef CONFIG_UML
+/*
+ * Replace *@old by @new in memory of the process.  The kernel's macro needs a
+ * label, which may occur once a function.
+ * Return: 0; 1: it was another value, *@old is now that one; -EFAULT.
+ */
+static inline int vtr_try_cmpxchg_user(u32 __user *at, u32 *old, u32 new)
+{
+	return __try_cmpxchg_user(at, old, new, fault);
+}
+#endif
 
 /* 6.4 made vm_flags read-only for drivers; 6.3 brought the helper. */
 static inline void vtr_vma_set_flags(struct vm_area_struct *vma, unsigned long flags)

@@ -3,9 +3,10 @@
  * Walking the guest's own page tables: guest virtual to guest physical.
  *
  * Software does here what the processor does for the guest, for those who look
- * (VTR_VCPU_TRANSLATE, the step view) and later for instruction decoding.  The
- * walk is pure: it reads entries through a callback, sets no accessed bits and
- * checks no privileges, but reports the rights that the tables give.
+ * (VTR_VCPU_TRANSLATE, the step view) and for accesses that the module makes
+ * in the guest's name (module/access.c).  The walk is pure: it reads
+ * entries through a callback, sets no accessed bits and checks no privileges,
+ * but reports the rights that the tables give.
  * Source: SDM 3A "Paging" (chapter 4): 32-bit (4.3), PAE (4.4), 4-level (4.5).
  */
 #include <linux/errno.h>
@@ -26,6 +27,29 @@ static void all_rights(u32 *rights)
 	*rights = VTR_WALK_READ | VTR_WALK_WRITE | VTR_WALK_EXEC;
 }
 
+/* Read an entry of a table; a table that cannot be read is noted. */
+static int read_entry(const struct vtr_gwalk *w, u64 at, void *entry, size_t bytes)
+{
+	int err = w->read(w->ctx, at, entry, bytes);
+
+	if (err && w->trail) {
+		w->trail->lost_at = at;
+		w->trail->error = err;
+	}
+	return err;
+}
+
+/* Whoever wants to know sees each present entry, from the top downwards. */
+static void note_entry(const struct vtr_gwalk *w, u64 at, u64 entry, unsigned int level, bool leaf)
+{
+	struct vtr_gwalk_trail *trail = w->trail;
+
+	if (trail)
+		trail->entry[trail->nr++] = (struct vtr_gwalk_entry) {
+			.at = at, .value = entry, .level = level, .leaf = leaf,
+		};
+}
+
 static void restrict_rights(u32 *rights, u64 entry, bool nx_enabled)
 {
 	if (!(entry & PTE_WRITE))
@@ -37,22 +61,24 @@ static void restrict_rights(u32 *rights, u64 entry, bool nx_enabled)
 /* Two levels of 4-byte entries; 4 MiB pages hold address bits 39:32 in 20:13. */
 static int walk_32(const struct vtr_gwalk *w, u32 gva, u64 *gpa, u64 *page_bytes, u32 *rights)
 {
+	u64 at = (w->cr3 & GENMASK_ULL(31, 12)) + (gva >> 22) * 4;
 	u32 entry;
 
-	if (w->read(w->ctx, (w->cr3 & GENMASK_ULL(31, 12)) + (gva >> 22) * 4, &entry, 4) ||
-	    !(entry & PTE_PRESENT))
+	if (read_entry(w, at, &entry, 4) || !(entry & PTE_PRESENT))
 		return -EFAULT;
 	restrict_rights(rights, entry, false);
+	note_entry(w, at, entry, 2, (entry & PTE_LARGE) && (w->cr4 & X86_CR4_PSE));
 	if ((entry & PTE_LARGE) && (w->cr4 & X86_CR4_PSE)) {
 		*page_bytes = SZ_4M;
 		*gpa = (entry & GENMASK_ULL(31, 22)) | ((u64)entry >> 13 & 0xff) << 32 |
 		       (gva & (SZ_4M - 1));
 		return 0;
 	}
-	if (w->read(w->ctx, (entry & GENMASK_ULL(31, 12)) + (gva >> 12 & 0x3ff) * 4, &entry, 4) ||
-	    !(entry & PTE_PRESENT))
+	at = (entry & GENMASK_ULL(31, 12)) + (gva >> 12 & 0x3ff) * 4;
+	if (read_entry(w, at, &entry, 4) || !(entry & PTE_PRESENT))
 		return -EFAULT;
 	restrict_rights(rights, entry, false);
+	note_entry(w, at, entry, 1, true);
 	*page_bytes = SZ_4K;
 	*gpa = (entry & GENMASK_ULL(31, 12)) | (gva & (SZ_4K - 1));
 	return 0;
@@ -72,12 +98,16 @@ static int walk_64(const struct vtr_gwalk *w, u64 gva, unsigned int levels,
 		unsigned int shift = 12 + 9 * (level - 1);
 		u64 index = gva >> shift & (pae && level == 3 ? 3 : 0x1ff);
 		u64 bytes = 1ULL << shift, entry;
+		bool leaf;
 
-		if (w->read(w->ctx, table + index * 8, &entry, 8) || !(entry & PTE_PRESENT))
+		if (read_entry(w, table + index * 8, &entry, 8) || !(entry & PTE_PRESENT))
 			return -EFAULT;
 		if (!(pae && level == 3))
 			restrict_rights(rights, entry, nx);
-		if (level == 1 || (!(pae && level == 3) && level <= 3 && (entry & PTE_LARGE))) {
+		leaf = level == 1 ||
+		       (!(pae && level == 3) && level <= 3 && (entry & PTE_LARGE));
+		note_entry(w, table + index * 8, entry, level, leaf);
+		if (leaf) {
 			*page_bytes = bytes;
 			*gpa = (entry & PTE_FRAME & ~(bytes - 1)) | (gva & (bytes - 1));
 			return 0;

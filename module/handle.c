@@ -157,14 +157,13 @@ static int handle_io(struct vtr_vcpu *vcpu)
 	const struct vtr_exit *e = &vcpu->exit;
 
 	if (e->io.string)
-		return kill_guest(vcpu, "%s%s at port 0x%x: string I/O is not handled yet",
-				  e->io.rep ? "REP " : "", e->io.in ? "INS" : "OUTS",
-				  e->io.port);
+		return vtr_string_io(vcpu);
 	run->io.port = e->io.port;
 	run->io.bytes = e->io.bytes;
 	run->io.is_in = e->io.in;
 	run->io.count = 1;
 	run->io.data = 0;
+	run->io.data_offset = offsetof(struct vtr_run, io.data);
 	if (e->io.in) {
 		vcpu->pending = VTR_PENDING_IN;
 		vcpu->pending_insn_bytes = e->insn_bytes;
@@ -206,13 +205,6 @@ static int handle_hypercall(struct vtr_vcpu *vcpu)
 	return to_user(vcpu, VTR_EXIT_HYPERCALL);
 }
 
-static const char *access_word(unsigned int access)
-{
-	if (access & VTR_SLAT_WRITE)
-		return "write to";
-	return access & VTR_SLAT_EXEC ? "fetch from" : "read of";
-}
-
 static int handle_slat(struct vtr_vcpu *vcpu)
 {
 	u64 gpa = vcpu->exit.slat.gpa;
@@ -223,11 +215,8 @@ static int handle_slat(struct vtr_vcpu *vcpu)
 	case 0:
 		return 1;
 	case -ENOENT:
-		return kill_guest(vcpu, "%s guest physical address 0x%llx, where there is no memory",
-				  access_word(access), gpa);
 	case -EROFS:
-		return kill_guest(vcpu, "write to read-only memory at guest physical address 0x%llx",
-				  gpa);
+		return vtr_mmio_fault(vcpu);
 	default:
 		/* The host's problem: tell the program, the guest stays as it is. */
 		pr_info_ratelimited("%s vCPU %u: no host memory for guest physical address 0x%llx (%pe)\n",
@@ -467,8 +456,10 @@ int vtr_handle_exit(struct vtr_vcpu *vcpu)
  *
  * What is unfinished is remembered in the vCPU, not in the run page, which the
  * program may have overwritten: only the answer itself is taken from there.
+ * Return: 1: enter the guest; 0: the same instruction has a further access for
+ * the user side; -errno.
  */
-void vtr_complete_pending(struct vtr_vcpu *vcpu)
+int vtr_complete_pending(struct vtr_vcpu *vcpu)
 {
 	u64 data, mask;
 
@@ -496,4 +487,5 @@ void vtr_complete_pending(struct vtr_vcpu *vcpu)
 		break;
 	}
 	vcpu->pending = VTR_PENDING_NONE;
+	return vtr_access_complete(vcpu);
 }

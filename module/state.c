@@ -341,6 +341,27 @@ static int io_set(struct vtr_vcpu *vcpu, const void *payload, u32 bytes)
 	return 0;
 }
 
+static u32 access_bytes(struct vtr_vcpu *vcpu)
+{
+	return sizeof(struct vtr_access_state);
+}
+
+static void access_get(struct vtr_vcpu *vcpu, void *payload, u32 bytes)
+{
+	memcpy(payload, &vcpu->access, sizeof(vcpu->access));
+}
+
+static int access_check(struct vtr_vcpu *vcpu, const void *payload, u32 bytes)
+{
+	return vtr_access_check(payload);
+}
+
+static int access_set(struct vtr_vcpu *vcpu, const void *payload, u32 bytes)
+{
+	memcpy(&vcpu->access, payload, sizeof(vcpu->access));
+	return 0;
+}
+
 #define KIND(name) { name##_bytes, name##_get, name##_check, name##_set }
 
 static const struct state_kind kinds[VTR_STATE_ID_MAX + 1] = {
@@ -352,6 +373,7 @@ static const struct state_kind kinds[VTR_STATE_ID_MAX + 1] = {
 	[VTR_STATE_DEBUG]  = KIND(debug),
 	[VTR_STATE_TSC]	   = KIND(tsc),
 	[VTR_STATE_IO]	   = KIND(io),
+	[VTR_STATE_ACCESS] = KIND(access),
 };
 
 /* ---- reading ----------------------------------------------------------------- */

@@ -374,12 +374,13 @@ int vtr_vcpu_run(struct vtr_vcpu *vcpu)
 	vtr_record(vcpu, VTR_TRACE_FROM_USER, 0);
 
 	take_over_run_page(vcpu);
-	vtr_complete_pending(vcpu);
+	vcpu->run->exit = VTR_EXIT_NONE;
+	ret = vtr_complete_pending(vcpu);
 	/* Running a halted vCPU again means: an event has come. */
 	if (vcpu->activity == VTR_HALTED)
 		vcpu->activity = VTR_ACTIVE;
-	vcpu->run->exit = VTR_EXIT_NONE;
-	ret = run_loop(vcpu);
+	if (ret > 0)
+		ret = run_loop(vcpu);
 	fill_run_page(vcpu);
 
 	trace_vtr_user_exit(vcpu->vm->id, vcpu->id, vcpu->run->exit);

@@ -180,6 +180,7 @@ enum vtr_pending {
  * @activity: enum vtr_activity
  * @pending, @pending_bytes, @pending_port, @pending_insn_bytes: unfinished work of the user side
  * @tsc_khz, @tsc_ratio: rate of the guest's time stamp counter (module/tsc.c)
+ * @access: unfinished instruction on a memory-mapped device, or string input
  * @debug: VTR_DEBUG_*
  * @exit: the last exit
  * @cache: pages for second-level tables
@@ -222,6 +223,7 @@ struct vtr_vcpu {
 	u8 pending_insn_bytes;
 	u32 tsc_khz;
 	u64 tsc_ratio;
+	struct vtr_access_state access;
 	u32 debug;
 	struct vtr_exit exit;
 	struct vtr_slat_cache cache;
@@ -278,6 +280,8 @@ void vtr_dirty_note(struct vtr_vm *vm, u64 gpa, size_t bytes);
 void vtr_dirty_start(struct vtr_vm *vm, const struct vtr_memslot *slot);
 int vtr_dirty_get(struct vtr_vm *vm, const struct vtr_dirty *args);
 int vtr_dirty_clear(struct vtr_vm *vm, const struct vtr_dirty *args);
+int vtr_mem_write(struct vtr_vm *vm, u64 gpa, const void *data, size_t bytes);
+int vtr_mem_set_bits(struct vtr_vm *vm, u64 gpa, u32 bits);
 
 /* slots.c: pure, see tests/ */
 int vtr_slots_check(const struct vtr_memslots *slots, const struct vtr_slot *args,
@@ -299,7 +303,7 @@ void vtr_vcpu_check(struct vtr_vcpu *vcpu, struct vtr_entry_check *check);
 
 /* handle.c: what is done about an exit */
 int vtr_handle_exit(struct vtr_vcpu *vcpu);
-void vtr_complete_pending(struct vtr_vcpu *vcpu);
+int vtr_complete_pending(struct vtr_vcpu *vcpu);
 void vtr_write_gpr(struct vtr_vcpu *vcpu, unsigned int nr, u64 value);
 u64 vtr_read_gpr(struct vtr_vcpu *vcpu, unsigned int nr);
 
@@ -350,14 +354,36 @@ void vtr_tsc_write(struct vtr_vcpu *vcpu, u64 value);
 int vtr_tsc_set_rate(struct vtr_vcpu *vcpu, u32 khz);
 
 /* gwalk.c: the guest's own page tables */
+struct vtr_gwalk_entry {
+	u64 at;			/* guest physical address of the entry */
+	u64 value;
+	u8 level;		/* 1: of a 4 KiB page */
+	bool leaf;
+};
+
+/* The present entries that a walk has read, from the top downwards. */
+struct vtr_gwalk_trail {
+	unsigned int nr;
+	struct vtr_gwalk_entry entry[4];
+	int error;		/* why the entry at @lost_at could not be read, or 0 */
+	u64 lost_at;
+};
+
 struct vtr_gwalk {
 	u64 cr0, cr3, cr4, efer;
 	int (*read)(void *ctx, u64 gpa, void *data, size_t bytes);
 	void *ctx;
+	struct vtr_gwalk_trail *trail;	/* filled if not NULL */
 };
 
 int vtr_gwalk(const struct vtr_gwalk *w, u64 gva, u64 *gpa, u64 *page_bytes, u32 *rights);
 int vtr_vcpu_translate(struct vtr_vcpu *vcpu, struct vtr_translate *args);
+
+/* mmio.c, string_io.c: instructions that the user side finishes; see access.h */
+int vtr_mmio_fault(struct vtr_vcpu *vcpu);
+int vtr_string_io(struct vtr_vcpu *vcpu);
+int vtr_access_complete(struct vtr_vcpu *vcpu);
+int vtr_access_check(const struct vtr_access_state *a);
 
 /* state.c */
 int vtr_state_get(struct vtr_vcpu *vcpu, struct vtr_state_buffer *args);

@@ -70,7 +70,9 @@ static void decode_io(struct vtr_exit *exit)
 /*
  * Qualification of an EPT violation: what the access was in 2:0 (read, write,
  * fetch), what the tables allowed in 5:3, in 7 whether the linear address is
- * valid.  A read for a write (read-modify-write) shows as both.
+ * valid; if so, in 8 whether the access was to its translation or (0) to an
+ * entry of the guest's page tables on the way.  A read for a write
+ * (read-modify-write) shows as both.
  */
 static void decode_slat(struct vtr_exit *exit)
 {
@@ -79,6 +81,7 @@ static void decode_slat(struct vtr_exit *exit)
 	exit->slat.gpa = vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS);
 	exit->slat.gva_valid = q & BIT(7);
 	exit->slat.gva = exit->slat.gva_valid ? vmcs_readl(VMCS_GUEST_LINEAR_ADDRESS) : 0;
+	exit->slat.of_table = exit->slat.gva_valid && !(q & BIT(8));
 	exit->slat.access = q & (VTR_SLAT_READ | VTR_SLAT_WRITE | VTR_SLAT_EXEC);
 }
 

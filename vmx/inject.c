@@ -66,6 +66,20 @@ static void end_shadow(void)
 			     blocking & ~(BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));
 }
 
+/*
+ * The image of RFLAGS that a fault pushes has RF set, so that a break point on
+ * the instruction does not come again; injection pushes what is in the field.
+ * SDM 3B "Resume Flag" in "Debug Registers" (17.3.1.1).
+ */
+static void set_rf_for_fault(const struct vtr_event *event)
+{
+	const u32 no_faults = BIT(X86_TRAP_DB) | BIT(X86_TRAP_BP) | BIT(X86_TRAP_OF) |
+			      BIT(X86_TRAP_DF) | BIT(X86_TRAP_MC);
+
+	if (event->kind == VTR_EVENT_EXCEPTION && !(BIT(event->vector) & no_faults))
+		vmcs_writel(VMCS_GUEST_RFLAGS, vmcs_readl(VMCS_GUEST_RFLAGS) | X86_EFLAGS_RF);
+}
+
 void vmx_inject(struct vtr_vcpu *vcpu, const struct vtr_event *event)
 {
 	u32 info;
@@ -82,6 +96,7 @@ void vmx_inject(struct vtr_vcpu *vcpu, const struct vtr_event *event)
 		info |= INFO_ERROR;
 		vmcs_write32(VMCS_VM_ENTRY_EXCEPTION_ERROR_CODE, event->error);
 	}
+	set_rf_for_fault(event);
 	if (event->insn_bytes)
 		vmcs_write32(VMCS_VM_ENTRY_INSTRUCTION_LEN, event->insn_bytes);
 	vmcs_write32(VMCS_VM_ENTRY_INTR_INFO_FIELD, info);

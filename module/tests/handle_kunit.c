@@ -309,28 +309,44 @@ static void a_served_fault_lets_the_guest_try_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, m->fault_access, (unsigned int)VTR_SLAT_WRITE);
 }
 
-static void no_memory_kills_the_vm(struct kunit *test)
+static void fetching_from_no_memory_kills_the_vm(struct kunit *test)
 {
 	static const struct fake_step script[] = {
-		STEP(SLAT, .slat = { .gpa = 0xfee00000, .access = VTR_SLAT_READ }),
+		STEP(SLAT, .slat = { .gpa = 0xfee00000, .gva_valid = true,
+				     .access = VTR_SLAT_EXEC }),
 	};
 	struct machine *m = test->priv;
 
 	m->fault_result = -ENOENT;
 	KUNIT_EXPECT_EQ(test, RUN(m, script), 0);
-	expect_death(test, "vCPU 0 at RIP 0xfff0: read of guest physical address 0xfee00000, where there is no memory");
+	expect_death(test, "vCPU 0 at RIP 0xfff0: fetch from guest physical address 0xfee00000, where there is no memory");
 }
 
-static void a_write_to_rom_kills_the_vm(struct kunit *test)
+static void page_tables_in_no_memory_kill_the_vm(struct kunit *test)
 {
 	static const struct fake_step script[] = {
-		STEP(SLAT, .slat = { .gpa = 0xf0000, .access = VTR_SLAT_WRITE }),
+		STEP(SLAT, .slat = { .gpa = 0xfee00000, .gva_valid = true, .of_table = true,
+				     .access = VTR_SLAT_READ }),
 	};
 	struct machine *m = test->priv;
 
-	m->fault_result = -EROFS;
+	m->fault_result = -ENOENT;
 	KUNIT_EXPECT_EQ(test, RUN(m, script), 0);
-	expect_death(test, "vCPU 0 at RIP 0xfff0: write to read-only memory at guest physical address 0xf0000");
+	expect_death(test, "vCPU 0 at RIP 0xfff0: read of guest physical address 0xfee00000, where there is no memory, to walk the guest's page tables");
+}
+
+static void a_stack_in_no_memory_kills_the_vm(struct kunit *test)
+{
+	static const struct fake_step script[] = {
+		{ .exit = { .kind = VTR_HW_SLAT, .in_delivery = true,
+			    .slat = { .gpa = 0xfee00000, .gva_valid = true,
+				      .access = VTR_SLAT_WRITE } } },
+	};
+	struct machine *m = test->priv;
+
+	m->fault_result = -ENOENT;
+	KUNIT_EXPECT_EQ(test, RUN(m, script), 0);
+	expect_death(test, "vCPU 0 at RIP 0xfff0: write to guest physical address 0xfee00000, where there is no memory, while an event was delivered");
 }
 
 static void the_hosts_trouble_is_the_programs(struct kunit *test)
@@ -385,18 +401,6 @@ static void an_exit_that_nobody_handles_kills_the_vm(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, RUN(m, script), 0);
 	expect_death(test, "vCPU 0 at RIP 0xfff0: exit reason 9 (scripted), qualification 0x18, is not handled");
-}
-
-static void string_io_kills_the_vm_for_now(struct kunit *test)
-{
-	static const struct fake_step script[] = {
-		STEP(IO, .io = { .port = 0x1f0, .bytes = 2, .in = true, .string = true,
-				 .rep = true }),
-	};
-	struct machine *m = test->priv;
-
-	KUNIT_EXPECT_EQ(test, RUN(m, script), 0);
-	expect_death(test, "vCPU 0 at RIP 0xfff0: REP INS at port 0x1f0: string I/O is not handled yet");
 }
 
 static void instructions_that_do_not_exist_fault(struct kunit *test)
@@ -555,13 +559,13 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(an_answer_is_taken_once),
 	KUNIT_CASE(hlt_goes_up_unless_an_event_waits),
 	KUNIT_CASE(a_served_fault_lets_the_guest_try_again),
-	KUNIT_CASE(no_memory_kills_the_vm),
-	KUNIT_CASE(a_write_to_rom_kills_the_vm),
+	KUNIT_CASE(fetching_from_no_memory_kills_the_vm),
+	KUNIT_CASE(page_tables_in_no_memory_kill_the_vm),
+	KUNIT_CASE(a_stack_in_no_memory_kills_the_vm),
 	KUNIT_CASE(the_hosts_trouble_is_the_programs),
 	KUNIT_CASE(a_triple_fault_shuts_down),
 	KUNIT_CASE(a_failed_entry_is_explained),
 	KUNIT_CASE(an_exit_that_nobody_handles_kills_the_vm),
-	KUNIT_CASE(string_io_kills_the_vm_for_now),
 	KUNIT_CASE(instructions_that_do_not_exist_fault),
 	KUNIT_CASE(intercepted_exceptions_go_back),
 	KUNIT_CASE(int1_returns_behind_itself),

@@ -64,7 +64,11 @@ void vtr_mem_flush_if(struct vtr_vm *vm, bool needed)
 
 bool vtr_mem_find(struct vtr_vm *vm, u64 gpa, struct vtr_memslot *slot, u32 *index)
 {
-	return false;
+	struct machine *m = machine_of(vm);
+	bool rom = m->rom_from && gpa >= m->rom_from;
+
+	*slot = (struct vtr_memslot) { .flags = rom ? VTR_SLOT_READONLY : 0 };
+	return gpa < MACHINE_MEMORY;
 }
 
 int vtr_mem_read(struct vtr_vm *vm, u64 gpa, void *data, size_t bytes)
@@ -73,6 +77,29 @@ int vtr_mem_read(struct vtr_vm *vm, u64 gpa, void *data, size_t bytes)
 		return -ENOENT;
 	memcpy(data, machine_of(vm)->memory + gpa, bytes);
 	return 0;
+}
+
+int vtr_mem_write(struct vtr_vm *vm, u64 gpa, const void *data, size_t bytes)
+{
+	struct machine *m = machine_of(vm);
+
+	if (gpa >= MACHINE_MEMORY || MACHINE_MEMORY - gpa < bytes)
+		return -ENOENT;
+	if (m->rom_from && gpa >= m->rom_from)
+		return -EROFS;
+	if (m->write_result)
+		return m->write_result;
+	memcpy(m->memory + gpa, data, bytes);
+	return 0;
+}
+
+int vtr_mem_set_bits(struct vtr_vm *vm, u64 gpa, u32 bits)
+{
+	u32 word;
+	int err = vtr_mem_read(vm, gpa, &word, sizeof(word));
+
+	word |= bits;
+	return err ?: vtr_mem_write(vm, gpa, &word, sizeof(word));
 }
 
 int vtr_mem_fault(struct vtr_vcpu *vcpu, u64 gpa, unsigned int access)

@@ -21,6 +21,8 @@
  * @vcpu: its vCPU, id 0, APIC id 5
  * @fd: file descriptor that keeps @vcpu
  * @memory: guest memory as the core reads it
+ * @rom_from: @memory from here on is read-only; 0: none is
+ * @write_result: what writing to guest memory fails with, or 0
  * @fault_result: what the next second-level faults return
  * @faults, @fault_gpa, @fault_access: faults so far and the last one
  * @slat_flushes: flushes after changes of second-level tables
@@ -30,6 +32,8 @@ struct machine {
 	struct fake_vcpu *vcpu;
 	int fd;
 	u8 *memory;
+	u64 rom_from;
+	int write_result;
 	int fault_result;
 	unsigned int faults;
 	u64 fault_gpa;

@@ -33,6 +33,9 @@ GUEST(works_off_a_list, 64,
       "btr $0, %rax\n jc 3f\n mov (%rax), %rbx\n jmp 2b\n"
       "3: incq (%rax)\n jmp 2b\n"
       "4: hlt\n jmp 1b");
+/* Input into two pages of the slot, which the module writes for the guest. */
+GUEST(reads_a_string, 64,
+      "mov $0x1f0, %dx\n mov $0x403ffc, %edi\n mov $4, %ecx\n rep insw\n hlt");
 /* Counts in one word, without end. */
 GUEST(counts, 64,
       "sti\n"
@@ -143,6 +146,27 @@ static void writes_are_noted_and_reads_are_not(void)
 	TOUCH(WRITE(5), READ(7));
 	EXPECT(0, 5, 63, 64, 199);
 	CHECK_NUM(memory[5 * 4096], 2);
+}
+
+static void what_the_module_writes_for_the_guest_is_noted(void)
+{
+	struct vtr_run *run;
+
+	vcpu = start_guest(&guest_reads_a_string, 64, 0);
+	vm = vcpu->vm;
+	memory = map_memory(PAGES * 4096);
+	MUST(set_slot(vm, 1, LOGGED_AT, PAGES * 4096, memory, VTR_SLOT_DIRTY_LOG));
+	run = vcpu->run;
+	REQUIRE(run_to(vcpu, VTR_EXIT_IO));
+	EXPECT_NONE();
+	do {
+		memset((uint8_t *)run + run->io.data_offset, 0x5a, 2 * run->io.count);
+		MUST(run_once(vcpu));
+	} while (run->exit == VTR_EXIT_IO);
+	CHECK_NUM(run->exit, VTR_EXIT_HLT);
+	EXPECT(3, 4);
+	CHECK_NUM(memory[4 * 4096 - 4], 0x5a);
+	CHECK_NUM(memory[4 * 4096 + 3], 0x5a);
 }
 
 static void a_cleared_page_is_noted_again(void)
@@ -469,6 +493,7 @@ static void copying_a_running_guest_loses_no_write(void)
 
 static const struct tap_case cases[] = {
 	CASE(writes_are_noted_and_reads_are_not),
+	CASE(what_the_module_writes_for_the_guest_is_noted),
 	CASE(a_cleared_page_is_noted_again),
 	CASE(ranges_touch_nothing_else),
 	CASE(the_hosts_changes_lose_nothing),

@@ -21,7 +21,7 @@ GUEST(reads_xmm, 64, "movq %xmm3, %rax\n fildl 0x10000\n fnstcw 0x10008\n hlt");
 GUEST(rdtsc, 64, "rdtsc\n shl $32, %rdx\n or %rdx, %rax\n hlt");
 GUEST(waits_for_in, 64, "mov $0x600, %dx\n in %dx, %ax\n hlt");
 
-#define ALL_IDS	0x1feull	/* REGS .. IO */
+#define ALL_IDS	0x3feull	/* REGS .. ACCESS */
 
 /* ---- reading ------------------------------------------------------------------- */
 
@@ -76,13 +76,13 @@ static void unknown_ids_are_refused(void)
 		.size = sizeof(args), .buffer = (uintptr_t)buffer, .bytes = sizeof(buffer),
 	};
 
-	args.mask = 1 << 9;
+	args.mask = 1 << 10;
 	CHECK_ERRNO(ioctl(vcpu->fd, VTR_VCPU_GET_STATE, &args), EINVAL);
 	args.mask = 1;
 	CHECK_ERRNO(ioctl(vcpu->fd, VTR_VCPU_GET_STATE, &args), EINVAL);
 	args.mask = 1ull << 63;
 	CHECK_ERRNO(ioctl(vcpu->fd, VTR_VCPU_GET_STATE, &args), EINVAL);
-	CHECK_ERRNO(put_record(vcpu, 9, buffer, 8), EINVAL);
+	CHECK_ERRNO(put_record(vcpu, 10, buffer, 8), EINVAL);
 	CHECK_ERRNO(put_record(vcpu, 0, buffer, 8), EINVAL);
 	CHECK_ERRNO(put_record(vcpu, 40, buffer, 8), EINVAL);
 }

@@ -428,11 +428,30 @@ static void put_char(struct vcpu *vcpu, struct served *served, char c)
 		served->on_putchar(vcpu, served, c);
 }
 
+/* INS and OUTS: each byte for itself, at the serial port; others read as ones. */
+static void serve_string(struct vcpu *vcpu, struct served *served)
+{
+	struct vtr_run *run = vcpu->run;
+	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+	unsigned int bytes = run->io.count * run->io.bytes;
+
+	for (unsigned int i = 0; i < bytes; i++) {
+		if (run->io.is_in)
+			data[i] = run->io.port == SERIAL_SCRATCH ? served->scratch++ : 0xff;
+		else if (run->io.port == SERIAL_DATA)
+			put_char(vcpu, served, data[i]);
+	}
+}
+
 /* Return: true when the guest has reported. */
 static bool serve_io(struct vcpu *vcpu, struct served *served)
 {
 	struct vtr_run *run = vcpu->run;
 
+	if (run->io.count > 1) {
+		serve_string(vcpu, served);
+		return false;
+	}
 	if (run->io.is_in) {
 		run->io.data = run->io.port == SERIAL_STATUS ? 0x60 :
 			       run->io.port == SERIAL_SCRATCH ? served->scratch : ~0ull;
@@ -450,6 +469,23 @@ static bool serve_io(struct vcpu *vcpu, struct served *served)
 		return true;
 	}
 	return false;
+}
+
+/* As the tool's demo device, as far as guests use it: a store of a page. */
+static void serve_mmio(struct vcpu *vcpu, struct served *served)
+{
+	struct vtr_run *run = vcpu->run;
+	uint64_t at = run->mmio.gpa - DEMO_DEVICE;
+
+	served->accesses++;
+	if (at + run->mmio.bytes > sizeof(served->device)) {
+		run->mmio.data = ~0ull;
+	} else if (run->mmio.is_write) {
+		memcpy(served->device + at, &run->mmio.data, run->mmio.bytes);
+	} else {
+		run->mmio.data = 0;
+		memcpy(&run->mmio.data, served->device + at, run->mmio.bytes);
+	}
 }
 
 static void serve_hypercall(struct vcpu *vcpu, struct served *served)
@@ -484,6 +520,9 @@ enum vtr_exit_kind serve(struct vcpu *vcpu, struct served *served)
 			break;
 		case VTR_EXIT_HYPERCALL:
 			serve_hypercall(vcpu, served);
+			break;
+		case VTR_EXIT_MMIO:
+			serve_mmio(vcpu, served);
 			break;
 		case VTR_EXIT_DEBUG:
 			break;

@@ -116,6 +116,8 @@ bool run_to(struct vcpu *vcpu, enum vtr_exit_kind kind);
  * @marks: HC_MARK calls
  * @exit_value: value at the debug exit port, ~0 if none
  * @scratch: what the guest wrote to the serial scratch register
+ * @device: what the guest wrote to the page at DEMO_DEVICE
+ * @accesses: accesses outside of its memory
  * @on_putchar: called at each character, if not NULL
  * @on_return: called after each RUN, if not NULL
  */
@@ -125,6 +127,8 @@ struct served {
 	uint64_t marks;
 	uint32_t exit_value;
 	uint8_t scratch;
+	uint8_t device[4096];
+	unsigned int accesses;
 	void (*on_putchar)(struct vcpu *vcpu, struct served *served, char c);
 	void (*on_return)(struct vcpu *vcpu, struct served *served);
 };
@@ -137,6 +141,7 @@ struct served {
 enum vtr_exit_kind serve(struct vcpu *vcpu, struct served *served);
 
 #define DEBUG_EXIT_PORT	0x501
+#define DEMO_DEVICE	0xd0000000ull
 
 /* Host CPU of this thread; ends the case if it cannot be set. */
 void pin_to_cpu(int cpu);

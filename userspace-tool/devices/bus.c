@@ -5,8 +5,10 @@
  * Read bus.h first.  vcpu_loop.c is the caller.
  *
  * Subtle: an access that is wider than the device takes, or that leaves the
- * device's range, is split into bytes, each looked up by itself: so does the
- * ISA bus with a 16-bit access to an 8-bit card.
+ * device's range, is split into halves, each looked up by itself: so does the
+ * ISA bus with a 16-bit access to an 8-bit card, and a 64-bit access to a
+ * register of 32 bits becomes two.  Widths that are no power of two are parts of
+ * an access that lies on two pages.
  */
 #include <errno.h>
 #include <string.h>
@@ -87,20 +89,29 @@ void bus_reset(struct bus *bus)
 static bool takes_whole(const struct bus_range *range, uint64_t address,
 			unsigned int bytes)
 {
-	return range && (range->ops->widths & bytes) &&
+	return range && !(bytes & (bytes - 1)) &&
+	       (range->ops->widths & bytes) &&
 	       address - range->base + bytes <= range->bytes;
 }
 
-static uint32_t ones(unsigned int bytes)
+static uint64_t ones(unsigned int bytes)
 {
-	return bytes >= 4 ? 0xffffffff : (1u << (8 * bytes)) - 1;
+	return bytes >= 8 ? ~0ull : (1ull << (8 * bytes)) - 1;
+}
+
+/* The first part of a split access: the largest power of two below @bytes. */
+static unsigned int first_part(unsigned int bytes)
+{
+	return bytes > 4 ? 4 : bytes > 2 ? 2 : 1;
 }
 
 bool bus_read(struct bus *bus, uint64_t address, unsigned int bytes,
-	      uint32_t *value)
+	      uint64_t *value)
 {
 	struct bus_range *range = find(bus, address);
-	bool known = true;
+	unsigned int first = first_part(bytes);
+	uint64_t rest;
+	bool known;
 
 	if (takes_whole(range, address, bytes)) {
 		*value = range->ops->read(range->self, address - range->base,
@@ -113,21 +124,18 @@ bool bus_read(struct bus *bus, uint64_t address, unsigned int bytes,
 		*value = 0xff;
 		return false;
 	}
-	*value = 0;
-	for (unsigned int i = 0; i < bytes; i++) {
-		uint32_t byte;
-
-		known &= bus_read(bus, address + i, 1, &byte);
-		*value |= byte << (8 * i);
-	}
+	known = bus_read(bus, address, first, value);
+	known &= bus_read(bus, address + first, bytes - first, &rest);
+	*value |= rest << (8 * first);
 	return known;
 }
 
 bool bus_write(struct bus *bus, uint64_t address, unsigned int bytes,
-	       uint32_t value)
+	       uint64_t value)
 {
 	struct bus_range *range = find(bus, address);
-	bool known = true;
+	unsigned int first = first_part(bytes);
+	bool known;
 
 	if (takes_whole(range, address, bytes)) {
 		range->ops->write(range->self, address - range->base, bytes,
@@ -139,8 +147,8 @@ bool bus_write(struct bus *bus, uint64_t address, unsigned int bytes,
 		bus->last_unknown = address;
 		return false;
 	}
-	for (unsigned int i = 0; i < bytes; i++)
-		known &= bus_write(bus, address + i, 1,
-				   (value >> (8 * i)) & 0xff);
+	known = bus_write(bus, address, first, value);
+	known &= bus_write(bus, address + first, bytes - first,
+			   value >> (8 * first));
 	return known;
 }

@@ -2,11 +2,11 @@
 /*
  * The bus: which device answers which range of addresses.
  *
- * The machine has one for I/O ports; memory-mapped devices get another of the
- * same kind.  Read device.h first; machine.c puts the devices on it.
+ * The machine has one for I/O ports and one for devices in memory.  Read device.h first; machine.c puts the devices on it.
  *
  * Subtle: an address that nobody owns reads as all ones, as on a PC; it is
- * counted, so that --strict-io and --stats can tell.
+ * counted, so that --strict-io and --stats can tell.  On the bus of memory the
+ * tool also says so once.
  */
 #ifndef VITRINE_BUS_H
 #define VITRINE_BUS_H
@@ -48,8 +48,8 @@ void bus_reset(struct bus *bus);
 
 /* True if every byte of the access had an owner. */
 bool bus_read(struct bus *bus, uint64_t address, unsigned int bytes,
-	      uint32_t *value);
+	      uint64_t *value);
 bool bus_write(struct bus *bus, uint64_t address, unsigned int bytes,
-	       uint32_t value);
+	       uint64_t value);
 
 #endif /* VITRINE_BUS_H */

@@ -7,7 +7,7 @@
  */
 #include "debug_console.h"
 
-static uint32_t debug_console_read(void *self, unsigned int offset,
+static uint64_t debug_console_read(void *self, unsigned int offset,
 				   unsigned int bytes)
 {
 	(void)self;
@@ -17,7 +17,7 @@ static uint32_t debug_console_read(void *self, unsigned int offset,
 }
 
 static void debug_console_write(void *self, unsigned int offset,
-				unsigned int bytes, uint32_t value)
+				unsigned int bytes, uint64_t value)
 {
 	struct debug_console *device = self;
 

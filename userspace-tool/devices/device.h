@@ -17,8 +17,8 @@
 /**
  * struct device_ops - operations of one kind of device
  * @name: for error messages and statistics
- * @widths: access widths in bytes that the device takes, or-ed (1 | 2 | 4);
- *	the bus splits any other access into bytes
+ * @widths: access widths in bytes that the device takes, or-ed (1 | 2 | 4 | 8);
+ *	the bus splits any other access into halves
  * @state_bytes: length of what @save writes
  * @reset: to the state after power on
  * @save: write the complete state, @state_bytes long
@@ -35,9 +35,9 @@ struct device_ops {
 	void (*reset)(void *self);
 	void (*save)(const void *self, void *state);
 	int (*load)(void *self, const void *state);
-	uint32_t (*read)(void *self, unsigned int offset, unsigned int bytes);
+	uint64_t (*read)(void *self, unsigned int offset, unsigned int bytes);
 	void (*write)(void *self, unsigned int offset, unsigned int bytes,
-		      uint32_t value);
+		      uint64_t value);
 };
 
 #endif /* VITRINE_DEVICE_H */

@@ -121,7 +121,7 @@ static uint8_t read_msr(const struct serial_regs *regs)
 	return (mcr & 0x01) << 5 | (mcr & 0x02) << 3 | (mcr & 0x0c) << 4;
 }
 
-static uint32_t serial_read(void *self, unsigned int offset, unsigned int bytes)
+static uint64_t serial_read(void *self, unsigned int offset, unsigned int bytes)
 {
 	struct serial_regs *regs = &((struct serial *)self)->regs;
 	bool dlab = regs->lcr & LCR_DLAB;
@@ -166,7 +166,7 @@ static void write_ier(struct serial_regs *regs, uint8_t value)
 }
 
 static void serial_write(void *self, unsigned int offset, unsigned int bytes,
-			 uint32_t value)
+			 uint64_t value)
 {
 	struct serial *serial = self;
 	struct serial_regs *regs = &serial->regs;

@@ -69,14 +69,16 @@ static void guest_ended(void *context, uint32_t value)
 static int plug_devices(struct machine *machine)
 {
 	const struct options *options = machine->options;
-	struct bus *io = &machine->io;
+	struct bus *io = &machine->io, *mmio = &machine->mmio;
 	int ret;
 
 	bus_init(io, "I/O ports");
+	bus_init(mmio, "memory bus");
 	serial_init(&machine->serial, console_put, &machine->console);
 	debug_exit_init(&machine->debug_exit, guest_ended, machine);
 	debug_console_init(&machine->debug_console, console_put,
 			   &machine->console);
+	demo_device_init(&machine->demo);
 	ret = bus_add(io, 0x3f8, SERIAL_PORTS, &serial_ops, &machine->serial);
 	if (!ret)
 		ret = bus_add(io, DEBUG_CONSOLE_PORT, 1, &debug_console_ops,
@@ -85,7 +87,12 @@ static int plug_devices(struct machine *machine)
 		ret = bus_add(io, options->debug_exit.value, DEBUG_EXIT_PORTS,
 			      &debug_exit_ops, &machine->debug_exit);
 	if (!ret)
+		ret = bus_add(mmio, DEMO_DEVICE_BASE, DEMO_DEVICE_BYTES,
+			      &demo_device_ops, &machine->demo);
+	if (!ret) {
 		bus_reset(io);
+		bus_reset(mmio);
+	}
 	return ret;
 }
 
@@ -217,6 +224,7 @@ void machine_destroy(struct machine *machine)
 	serial_exit(&machine->serial);
 	debug_exit_exit(&machine->debug_exit);
 	debug_console_exit(&machine->debug_console);
+	demo_device_exit(&machine->demo);
 	console_close(&machine->console);
 	vtr_close(machine->dev);
 	machine->dev = NULL;
@@ -249,6 +257,12 @@ void machine_report(const struct machine *machine, const char *command)
 		fprintf(stderr, "vitrine %s: %s\n", command, outcome->sentence);
 	else if (machine->options->verbose && *outcome->sentence)
 		fprintf(stderr, "vitrine: %s\n", outcome->sentence);
+	if (machine->options->verbose &&
+	    machine->mmio.unknown_reads + machine->mmio.unknown_writes)
+		fprintf(stderr, "vitrine: bytes of neither memory nor a device: %llu read, %llu written, last at 0x%llx\n",
+			(ull)machine->mmio.unknown_reads,
+			(ull)machine->mmio.unknown_writes,
+			(ull)machine->mmio.last_unknown);
 	if (machine->options->verbose &&
 	    machine->io.unknown_reads + machine->io.unknown_writes)
 		fprintf(stderr, "vitrine: ports without a device: %llu reads, %llu writes, last at 0x%llx\n",

@@ -19,6 +19,7 @@
 #include "devices/bus.h"
 #include "devices/debug_console.h"
 #include "devices/debug_exit.h"
+#include "devices/demo_device.h"
 #include "devices/guest_mem.h"
 #include "devices/serial.h"
 #include "libvitrine.h"
@@ -68,15 +69,18 @@ struct cpu {
 /**
  * struct machine - a VM and all that belongs to it
  * @options: what the user asked for
- * @lock: guards the devices, @outcome, @halted and @marks
+ * @lock: guards the devices, @outcome, @halted, @marks and @said_unknown
  * @dev: the device
  * @vm: the VM
  * @mem: guest memory
  * @loader: how the guest was loaded
  * @io: the I/O ports
+ * @mmio: devices in memory
  * @serial: the serial port
  * @debug_exit: the debug exit port
  * @debug_console: the debug console
+ * @demo: the demo device
+ * @said_unknown: an access to no device was reported
  * @console: where the guest's bytes go
  * @nr_cpus: vCPUs
  * @nr_started: vCPUs that begin at the entry point
@@ -97,9 +101,12 @@ struct machine {
 	struct guest_mem mem;
 	struct loader loader;
 	struct bus io;
+	struct bus mmio;
 	struct serial serial;
 	struct debug_exit debug_exit;
 	struct debug_console debug_console;
+	struct demo_device demo;
+	bool said_unknown;
 	struct console console;
 	unsigned int nr_cpus;
 	unsigned int nr_started;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What the tool does about each exit that comes up to it (layer 3, the part
- * in ring 3): ports, hypercalls, and the ways in which a VM ends.
+ * in ring 3): ports, devices in memory, hypercalls, and the ways in which a VM ends.
  *
  * Read struct vtr_run in ioctl-uapi/vitrine.h first, then machine.h.
  *
@@ -9,6 +9,7 @@
  * in the run page; so a device's answer is written there and nowhere else.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "machine.h"
@@ -29,23 +30,78 @@ static enum vcpu_next unknown_port(struct cpu *cpu, const struct vtr_run *run)
 	return VCPU_DONE;
 }
 
+/* One access to a port; @data is its element in the run page. */
+static bool port_access(struct machine *machine, const struct vtr_run *run,
+			void *data)
+{
+	uint64_t value = 0;
+	bool known;
+
+	memcpy(&value, data, run->io.bytes);
+	if (!run->io.is_in)
+		return bus_write(&machine->io, run->io.port, run->io.bytes,
+				 value);
+	known = bus_read(&machine->io, run->io.port, run->io.bytes, &value);
+	memcpy(data, &value, run->io.bytes);
+	return known;
+}
+
+/* INS and OUTS bring several accesses at once. */
 static enum vcpu_next do_io(struct cpu *cpu, struct vtr_run *run)
 {
 	struct machine *machine = cpu->machine;
-	uint32_t value = run->io.data;
+	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+	bool known = true;
+
+	pthread_mutex_lock(&machine->lock);
+	for (uint32_t i = 0; i < run->io.count; i++)
+		known &= port_access(machine, run, data + i * run->io.bytes);
+	pthread_mutex_unlock(&machine->lock);
+	return known ? VCPU_AGAIN : unknown_port(cpu, run);
+}
+
+/* Neither memory nor a device: all ones, as on a PC, but say it once. */
+static enum vcpu_next unknown_memory(struct cpu *cpu, const struct vtr_run *run)
+{
+	struct machine *machine = cpu->machine;
+	const char *verb = run->mmio.is_write ? "writes" : "reads";
+	bool said;
+
+	if (machine->options->strict_io) {
+		machine_end(machine, OUTCOME_UNKNOWN_IO, EXIT_UNKNOWN_IO,
+			    "the guest %s %u bytes at guest physical address 0x%llx, RIP 0x%llx: neither memory nor a device there (--strict-io)",
+			    verb, run->mmio.bytes, (ull)run->mmio.gpa,
+			    (ull)run->rip);
+		return VCPU_DONE;
+	}
+	pthread_mutex_lock(&machine->lock);
+	said = machine->said_unknown;
+	machine->said_unknown = true;
+	pthread_mutex_unlock(&machine->lock);
+	if (!said)
+		fprintf(stderr, "vitrine: the guest %s %u bytes at guest physical address 0x%llx, RIP 0x%llx: neither memory nor a device there; said once, --strict-io stops the guest\n",
+			verb, run->mmio.bytes, (ull)run->mmio.gpa,
+			(ull)run->rip);
+	return VCPU_AGAIN;
+}
+
+static enum vcpu_next do_mmio(struct cpu *cpu, struct vtr_run *run)
+{
+	struct machine *machine = cpu->machine;
+	uint64_t value = run->mmio.data;
 	bool known;
 
 	pthread_mutex_lock(&machine->lock);
-	if (run->io.is_in)
-		known = bus_read(&machine->io, run->io.port, run->io.bytes,
-				 &value);
+	if (run->mmio.is_write)
+		known = bus_write(&machine->mmio, run->mmio.gpa,
+				  run->mmio.bytes, value);
 	else
-		known = bus_write(&machine->io, run->io.port, run->io.bytes,
-				  value);
+		known = bus_read(&machine->mmio, run->mmio.gpa,
+				 run->mmio.bytes, &value);
 	pthread_mutex_unlock(&machine->lock);
-	if (run->io.is_in)
-		run->io.data = value;
-	return known ? VCPU_AGAIN : unknown_port(cpu, run);
+	if (!run->mmio.is_write)
+		run->mmio.data = value;
+	return known ? VCPU_AGAIN : unknown_memory(cpu, run);
 }
 
 static enum vcpu_next do_hypercall(struct cpu *cpu, struct vtr_run *run)
@@ -154,6 +210,7 @@ typedef enum vcpu_next (*exit_handler)(struct cpu *cpu, struct vtr_run *run);
 
 static const exit_handler handlers[] = {
 	[VTR_EXIT_IO] = do_io,
+	[VTR_EXIT_MMIO] = do_mmio,
 	[VTR_EXIT_HYPERCALL] = do_hypercall,
 	[VTR_EXIT_HLT] = do_hlt,
 	[VTR_EXIT_SHUTDOWN] = do_shutdown,

@@ -351,8 +351,10 @@ static void complete(struct fake_cpu *cpu)
 
 	if (!cpu->pending_bytes)
 		return;
-	cpu->regs.gpr[VTR_RAX] = cpu->pending_in ? run->io.data :
+	cpu->regs.gpr[VTR_RAX] = cpu->pending_mmio ? run->mmio.data :
+				 cpu->pending_in ? run->io.data :
 						   run->hypercall.ret;
+	cpu->pending_mmio = false;
 	cpu->answers[cpu->nr_answers++] = cpu->regs.gpr[VTR_RAX];
 	cpu->pending_bytes = 0;
 }
@@ -385,9 +387,19 @@ static void fill_union(struct fake_cpu *cpu, const struct fake_step *step)
 		run->io.port = step->port;
 		run->io.bytes = step->bytes;
 		run->io.is_in = step->is_in;
-		run->io.count = 1;
-		run->io.data = step->data;
+		run->io.count = step->count ? step->count : 1;
+		run->io.data_offset = step->count > 1 ? VTR_RUN_DATA_OFFSET :
+			offsetof(struct vtr_run, io.data);
+		memcpy((char *)run + run->io.data_offset, &step->data, 8);
 		cpu->pending_in = true;
+		cpu->pending_bytes = step->is_in ? step->bytes : 0;
+		break;
+	case VTR_EXIT_MMIO:
+		run->mmio.gpa = step->gpa;
+		run->mmio.bytes = step->bytes;
+		run->mmio.is_write = !step->is_in;
+		run->mmio.data = step->data;
+		cpu->pending_mmio = true;
 		cpu->pending_bytes = step->is_in ? step->bytes : 0;
 		break;
 	case VTR_EXIT_HYPERCALL:

@@ -194,10 +194,10 @@ static void test_run_status(void)
 	is_num(c->status, 122, "stopped by the module");
 	has(c->err, "where there is no memory", "with its sentence");
 	fresh();
-	fake_add(0, (struct fake_step){ FAKE_TO_USER, .exit = VTR_EXIT_MMIO });
+	fake_add(0, (struct fake_step){ FAKE_TO_USER, .exit = 99 });
 	c = cli("run", "--flat", "0x1000", guest, NULL);
 	is_num(c->status, 1, "an exit kind that the tool does not know");
-	has(c->err, "exit kind 2", "is named");
+	has(c->err, "exit kind 99", "is named");
 	fresh();
 	fake_add(0, (struct fake_step){ FAKE_ERRNO, .err = EFAULT });
 	c = cli("run", "--flat", "0x1000", guest, NULL);
@@ -218,6 +218,47 @@ static void test_run_ports(void)
 	c = cli("run", "--strict-io", "--flat", "0x1000", guest, NULL);
 	is_num(c->status, 123, "--strict-io stops");
 	has(c->err, "reads port 0x70 (1 bytes)", "and names the port");
+}
+
+static void add_mmio(uint64_t gpa, bool read, uint64_t data)
+{
+	fake_add(0, (struct fake_step){ FAKE_TO_USER, .exit = VTR_EXIT_MMIO,
+		 .gpa = gpa, .bytes = 8, .is_in = read, .data = data });
+}
+
+static void test_run_memory_bus(void)
+{
+	const struct cli *c;
+
+	fresh();
+	add_mmio(0xd0000040, false, 0x1122334455667788);
+	add_mmio(0xd0000040, true, 0);
+	add_mmio(0xe0000000, true, 0);
+	add_mmio(0xe0000008, false, 0);
+	c = cli("run", "-v", "--flat", "0x1000", guest, NULL);
+	is_num(c->status, 0, "devices in memory are served");
+	is_num(fake.cpus[0].answers[0], 0x1122334455667788,
+	       "the demo device reads back");
+	is_num(fake.cpus[0].answers[1], ~0ull, "no device reads as ones");
+	has(c->err, "reads 8 bytes at guest physical address 0xe0000000",
+	    "and is named");
+	ok(!strstr(c->err, "0xe0000008, RIP"), "once");
+	has(c->err, "8 read, 8 written, last at 0xe000000f", "and counted");
+	c = cli("run", "--strict-io", "--flat", "0x1000", guest, NULL);
+	is_num(c->status, 123, "--strict-io stops");
+	has(c->err, "neither memory nor a device", "and says why");
+}
+
+static void test_run_string(void)
+{
+	const struct cli *c;
+
+	fresh();
+	fake_add(0, (struct fake_step){ FAKE_TO_USER, .exit = VTR_EXIT_IO,
+		 .port = 0xe9, .bytes = 1, .count = 4, .data = 0x0a433242 });
+	c = cli("run", "--flat", "0x1000", guest, NULL);
+	is_num(c->status, 0, "a string to a port");
+	has(c->out, "B2C\n", "arrives element by element");
 }
 
 static void test_run_stop(void)
@@ -572,6 +613,8 @@ int main(void)
 	test_run_console();
 	test_run_status();
 	test_run_ports();
+	test_run_memory_bus();
+	test_run_string();
 	test_run_stop();
 	test_run_cpus();
 	test_run_input();

@@ -11,6 +11,7 @@
 #include "devices/bus.h"
 #include "devices/debug_console.h"
 #include "devices/debug_exit.h"
+#include "devices/demo_device.h"
 #include "devices/guest_mem.h"
 #include "devices/serial.h"
 #include "libvitrine.h"
@@ -38,7 +39,7 @@ static void ended(void *context, uint32_t value)
 
 static uint32_t in(struct bus *bus, uint64_t port)
 {
-	uint32_t value = 0;
+	uint64_t value = 0;
 
 	bus_read(bus, port, 1, &value);
 	return value;
@@ -49,7 +50,7 @@ static void test_bus(void)
 	struct debug_console console;
 	struct debug_exit device;
 	struct bus bus;
-	uint32_t value;
+	uint64_t value;
 
 	bus_init(&bus, "ports");
 	debug_console_init(&console, send, NULL);
@@ -81,6 +82,62 @@ static void test_bus(void)
 	is_num(in(&bus, 0xe9), 0xe9, "the debug console shows itself");
 	bus_write(&bus, 0x502, 1, 1);
 	is_num(exits, 1, "only the first debug exit port ends the VM");
+}
+
+/* A device that notes the widths of its accesses. */
+static unsigned int widths_seen[8], nr_widths;
+
+static void note_write(void *self, unsigned int offset, unsigned int bytes,
+		       uint64_t value)
+{
+	(void)self;
+	(void)offset;
+	(void)value;
+	widths_seen[nr_widths++] = bytes;
+}
+
+static void test_wide_access(void)
+{
+	const struct device_ops narrow = {
+		.name = "narrow", .widths = 1 | 2 | 4, .write = note_write,
+	};
+	struct demo_device demo;
+	struct demo_regs state;
+	struct bus bus;
+	uint64_t value;
+
+	bus_init(&bus, "memory");
+	demo_device_init(&demo);
+	bus_add(&bus, DEMO_DEVICE_BASE, DEMO_DEVICE_BYTES, &demo_device_ops,
+		&demo);
+	bus_add(&bus, 0x1000, 16, &narrow, NULL);
+	ok(bus_read(&bus, DEMO_DEVICE_BASE, 4, &value) && value == 0x44447456,
+	   "the demo device shows itself");
+	ok(bus_write(&bus, DEMO_DEVICE_BASE + 0x40, 8, 0x1122334455667788),
+	   "it takes 8 bytes");
+	bus_read(&bus, DEMO_DEVICE_BASE + 0x10, 4, &value);
+	is_num(value, 8, "at once");
+	bus_read(&bus, DEMO_DEVICE_BASE + 0x41, 3, &value);
+	is_num(value, 0x556677, "three bytes are put together");
+	ok(!bus_read(&bus, 0x5000, 8, &value) && value == ~0ull,
+	   "no device: 8 bytes of ones");
+	bus_write(&bus, 0x1000, 8, 0);
+	ok(nr_widths == 2 && widths_seen[0] == 4 && widths_seen[1] == 4,
+	   "8 bytes for a device of 4 become two accesses");
+	nr_widths = 0;
+	bus_write(&bus, 0x1000, 7, 0);
+	ok(nr_widths == 3 && widths_seen[0] == 4 && widths_seen[1] == 2 &&
+	   widths_seen[2] == 1, "7 bytes become 4, 2 and 1");
+	demo_device_ops.save(&demo, &state);
+	bus_reset(&bus);
+	bus_read(&bus, DEMO_DEVICE_BASE + 0x40, 8, &value);
+	is_num(value, 0, "reset clears the store");
+	is_num(demo_device_ops.load(&demo, &state), 0, "its state loads");
+	bus_read(&bus, DEMO_DEVICE_BASE + 0x40, 8, &value);
+	is_num(value, 0x1122334455667788, "and the store is back");
+	state.width = 9;
+	is_num(demo_device_ops.load(&demo, &state), -EINVAL,
+	       "a state that cannot be is refused");
 }
 
 static void serial_bus(struct bus *bus, struct serial *serial)
@@ -245,6 +302,7 @@ static void test_guest_mem_sizes(void)
 int main(void)
 {
 	test_bus();
+	test_wide_access();
 	test_serial_registers();
 	test_serial_interrupts();
 	test_serial_receive();
