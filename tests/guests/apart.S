@@ -224,7 +224,7 @@ msrs:
 	msr	0x174, 8, 0x100				/* SYSENTER_CS, _ESP, _EIP */
 	msr	0x175, 0x1000, 0xffff800000175000
 	msr	0x176, 0x1000, 0xffff800000176000
-	msr	0x277, 1, 0x0007040600070404		/* PAT: entry 0 is of another type for each */
+	msr	0x277, 1, 0x0007040600070404		/* PAT: entry 0 differs */
 	msr	0xc0000081, 0x10, 0x0023001000000081	/* STAR, LSTAR, CSTAR, FMASK */
 	msr	0xc0000082, 0x1000, 0xffff8000c0082000
 	msr	0xc0000083, 0x1000, 0xffff8000c0083000

@@ -392,11 +392,11 @@ static void a_missing_gate_is_told_with_its_origin(void)
 		.kind = VTR_EVENT_SOFT_INT, .vector = 0x41, .insn_bytes = 2,
 	}, int3 = {
 		.kind = VTR_EVENT_SOFT_EXC, .vector = 3, .insn_bytes = 1,
-	};
+	}, ud = EXCEPTION(6);
 
 	expect_no_gate(&guest_raises_int_n, int_n, false, 0x41 << 3 | 2);
 	expect_no_gate(&guest_raises_int3, int3, false, 3 << 3 | 2);
-	expect_no_gate(&guest_raises_ud, (struct vtr_event) EXCEPTION(6), false, 6 << 3 | 3);
+	expect_no_gate(&guest_raises_ud, ud, false, 6 << 3 | 3);
 	expect_no_gate(&guest_waits, (struct vtr_event) { .kind = VTR_EVENT_INTERRUPT,
 							  .vector = 0x30 }, true, 0x30 << 3 | 3);
 	expect_no_gate(&guest_waits_without_interrupts,
