@@ -163,11 +163,29 @@ static int create_a_vcpu(void)
 	return fd = ioctl(vm->fd, VTR_VM_CREATE_VCPU, &args);
 }
 
+/* What was made must be whole. */
+static void use_and_close_it(void)
+{
+	struct vtr_caps caps = { .size = sizeof(caps) };
+	struct vtr_trace_ring *ring;
+	struct vtr_run *run;
+
+	MUST(ioctl(open_device(), VTR_GET_CAPS, &caps));
+	run = (void *)MUST(mmap(NULL, caps.run_bytes, PROT_READ, MAP_SHARED, fd, 0));
+	ring = (void *)MUST(mmap(NULL, caps.trace_bytes, PROT_READ, MAP_SHARED, fd,
+				 caps.trace_offset));
+	CHECK_NUM(run->exit, VTR_EXIT_NONE);
+	CHECK_NUM(ring->record_bytes, sizeof(struct vtr_trace_record));
+	munmap(run, caps.run_bytes);
+	munmap(ring, caps.trace_bytes);
+	close_fd();
+}
+
 static void creating_a_vcpu(void)
 {
 	need_fault_injection();
 	vm = new_vm(1 * MB, 0);
-	CHECK(fail_everywhere(&(struct path){ create_a_vcpu, close_fd }) >= 5);
+	CHECK(fail_everywhere(&(struct path){ create_a_vcpu, use_and_close_it }) >= 5);
 }
 
 static int add_a_slot(void)
