@@ -284,7 +284,7 @@ static void code_may_end_with_its_segment_or_page(struct kunit *test)
 	struct machine *m = test->priv;
 
 	m->vcpu->base.gpr[VTR_RBX] = DEVICE;
-	put_code(m, 0x81, 0x03, 0x78, 0x56, 0x34, 0x12);	/* addl $0x12345678, (%ebx) */
+	put_code(m, 0x81, 0x3b, 0x78, 0x56, 0x34, 0x12);	/* cmpl $0x12345678, (%ebx) */
 	m->vcpu->sregs.seg[VTR_CS].limit = CODE + 4;
 	expect_fault(test, X86_TRAP_GP, 0);
 	m->vcpu->sregs.seg[VTR_CS].limit = CODE + 5;
@@ -295,7 +295,7 @@ static void code_may_end_with_its_segment_or_page(struct kunit *test)
 	map_device(m, 3);
 	m->vcpu->base.gpr[VTR_RBX] = 0x5000;
 	put_pte(m, CODE / PAGE_SIZE + 1, 0);
-	memcpy(m->memory + CODE + PAGE_SIZE - 2, "\x81\x03\x78\x56", 4);
+	memcpy(m->memory + CODE + PAGE_SIZE - 2, "\x81\x3b\x78\x56", 4);
 	m->vcpu->regs.rip = CODE + PAGE_SIZE - 2;
 	m->vcpu->base.cr2 = 0;
 	expect_fault_here(test, X86_TRAP_PF, 0);

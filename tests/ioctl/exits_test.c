@@ -295,7 +295,7 @@ static void fpu_guest_saved_and_restored_at_every_return(void)
 
 static void mmio_guest_saved_and_restored_at_every_exit(void)
 {
-	restored_at_every_exit("mmio", 80);
+	restored_at_every_exit("mmio", 70);
 }
 
 /* ---- ways to end ----------------------------------------------------------------------- */

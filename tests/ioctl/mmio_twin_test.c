@@ -821,6 +821,8 @@ static bool differ(const char *what, unsigned int i, uint64_t got, uint64_t want
 static bool compare_bytes(const char *what, const uint8_t *got, const uint8_t *wanted,
 			  unsigned int bytes)
 {
+	if (!memcmp(got, wanted, bytes))
+		return true;
 	for (unsigned int i = 0; i < bytes; i++)
 		if (differ(what, i, got[i], wanted[i]))
 			return false;

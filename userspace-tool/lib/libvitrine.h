@@ -484,6 +484,20 @@ static inline int vtr_set_io_state(struct vtr_vcpu *vcpu,
 	return vtr_vcpu_set_record(vcpu, VTR_STATE_IO, io, sizeof(*io));
 }
 
+static inline int vtr_get_access_state(struct vtr_vcpu *vcpu,
+				       struct vtr_access_state *access)
+{
+	return vtr_vcpu_get_record(vcpu, VTR_STATE_ACCESS, access,
+				   sizeof(*access));
+}
+
+static inline int vtr_set_access_state(struct vtr_vcpu *vcpu,
+				       const struct vtr_access_state *access)
+{
+	return vtr_vcpu_set_record(vcpu, VTR_STATE_ACCESS, access,
+				   sizeof(*access));
+}
+
 /**
  * vtr_get_msrs() - get the list of model-specific registers
  * @vcpu: the vCPU, not running

@@ -5,6 +5,7 @@
  * Read fake.h first, and ioctl-uapi/vitrine.h for what the calls mean.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -354,9 +355,12 @@ static void complete(struct fake_cpu *cpu)
 	cpu->regs.gpr[VTR_RAX] = cpu->pending_mmio ? run->mmio.data :
 				 cpu->pending_in ? run->io.data :
 						   run->hypercall.ret;
-	cpu->pending_mmio = false;
 	cpu->answers[cpu->nr_answers++] = cpu->regs.gpr[VTR_RAX];
+	if (cpu->pending_mmio && run->mmio.data != cpu->wanted)
+		fprintf(stderr, "wrong answer 0x%llx\n",
+			(unsigned long long)run->mmio.data);
 	cpu->pending_bytes = 0;
+	cpu->pending_mmio = false;
 }
 
 static int leave(struct fake_cpu *cpu, uint32_t exit,
@@ -398,7 +402,8 @@ static void fill_union(struct fake_cpu *cpu, const struct fake_step *step)
 		run->mmio.gpa = step->gpa;
 		run->mmio.bytes = step->bytes;
 		run->mmio.is_write = !step->is_in;
-		run->mmio.data = step->data;
+		run->mmio.data = step->is_in ? 0 : step->data;
+		cpu->wanted = step->data;
 		cpu->pending_mmio = true;
 		cpu->pending_bytes = step->is_in ? step->bytes : 0;
 		break;

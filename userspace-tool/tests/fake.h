@@ -43,7 +43,7 @@ struct fake_step {
 	uint16_t port;
 	uint8_t bytes;
 	bool is_in;
-	uint64_t data;		/* of an OUT, or of a write to a device */
+	uint64_t data;		/* of an OUT; to a device, or its answer */
 	uint32_t count;		/* of OUTS; 0: a single access */
 	uint64_t gpa;
 	uint64_t hc_nr, hc_arg;
@@ -67,6 +67,7 @@ struct fake_cpu {
 	uint32_t debug;
 	bool pending_in;
 	bool pending_mmio;
+	uint64_t wanted;			/* answer to a read of a device */
 	uint8_t pending_bytes;
 	uint64_t answers[FAKE_MAX_STEPS];	/* of INs and hypercalls */
 	unsigned int nr_answers;

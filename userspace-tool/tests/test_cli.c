@@ -232,14 +232,13 @@ static void test_run_memory_bus(void)
 
 	fresh();
 	add_mmio(0xd0000040, false, 0x1122334455667788);
-	add_mmio(0xd0000040, true, 0);
-	add_mmio(0xe0000000, true, 0);
+	add_mmio(0xd0000040, true, 0x1122334455667788);
+	add_mmio(0xe0000000, true, ~0ull);
 	add_mmio(0xe0000008, false, 0);
 	c = cli("run", "-v", "--flat", "0x1000", guest, NULL);
 	is_num(c->status, 0, "devices in memory are served");
-	is_num(fake.cpus[0].answers[0], 0x1122334455667788,
-	       "the demo device reads back");
-	is_num(fake.cpus[0].answers[1], ~0ull, "no device reads as ones");
+	ok(!strstr(c->err, "wrong answer"),
+	   "the demo device reads back, no device reads as ones");
 	has(c->err, "reads 8 bytes at guest physical address 0xe0000000",
 	    "and is named");
 	ok(!strstr(c->err, "0xe0000008, RIP"), "once");

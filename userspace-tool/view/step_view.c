@@ -98,12 +98,20 @@ static void show_reason(const struct vtr_run *run, char *text, size_t room)
 static void show_handed(const struct vtr_run *run, char *text, size_t room)
 {
 	*text = 0;
-	if (run->exit == VTR_EXIT_IO && run->io.is_in)
+	if (run->exit == VTR_EXIT_IO && run->io.count > 1)
+		snprintf(text, room, "the tool %s a string of %u elements",
+			 run->io.is_in ? "answers" : "takes", run->io.count);
+	else if (run->exit == VTR_EXIT_IO && run->io.is_in)
 		snprintf(text, room, "the tool answers 0x%llx",
 			 (ull)run->io.data);
 	else if (run->exit == VTR_EXIT_IO)
 		snprintf(text, room, "the tool takes 0x%llx",
 			 (ull)run->io.data);
+	else if (run->exit == VTR_EXIT_MMIO)
+		snprintf(text, room, "the tool %s 0x%llx %s 0x%llx",
+			 run->mmio.is_write ? "takes" : "answers",
+			 (ull)run->mmio.data, run->mmio.is_write ? "at" : "from",
+			 (ull)run->mmio.gpa);
 	else if (run->exit == VTR_EXIT_HYPERCALL)
 		snprintf(text, room, "hypercall 0x%llx(0x%llx) = 0x%llx",
 			 (ull)run->hypercall.nr, (ull)run->hypercall.args[0],
