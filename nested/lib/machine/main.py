@@ -15,11 +15,13 @@ import signal
 import sys
 import tarfile
 import time
+from collections.abc import Callable
 from types import FrameType
 
-from . import bochs, crash, image, kernels, options, payload, qemu, rundir, saved, terminal, watch
+from . import (bochs, crash, debugger, image, kernels, options, payload, qemu, rundir, saved,
+               terminal, watch)
 from .errors import FAILED, MACHINE_FAILED, OK, TIMED_OUT, Failure, UsageError
-from .session import Machine, Outcome, Session
+from .session import Machine, Outcome, Session, write_all
 from .shape import Shape
 
 TAIL_LINES = 40
@@ -47,7 +49,12 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, on_signal)
     try:
-        return run(options.parse(arguments))
+        opts = options.parse(arguments)
+        record = watch.Record() if opts.watch else None
+        status = run(opts, record)
+        if record:
+            keep_watch(record, opts)
+        return status
     except Failure as failure:
         note(str(failure))
         return failure.status
@@ -66,7 +73,9 @@ def on_signal(number: int, _frame: FrameType | None) -> None:
     raise Stopped(number)
 
 
-def run(opts: argparse.Namespace) -> int:
+def run(opts: argparse.Namespace, observer: debugger.Observer | None = None,
+        write: Callable[[int, bytes], None] = write_all) -> int:
+    """Run the machine; WRITE takes what the command prints to descriptor 1 or 2."""
     start = time.monotonic()
     engine = choose_engine(opts)
     shape = Shape(opts.cpus, opts.memory, opts.cpu)
@@ -82,9 +91,7 @@ def run(opts: argparse.Namespace) -> int:
             if opts.warm:
                 note(f"saved machine: {place}")
                 return OK
-        session, outcome = run_job(opts, engine, job, boot, shape, work)
-        if opts.watch:
-            keep_watch(opts, work)
+        session, outcome = run_job(opts, engine, job, boot, shape, work, observer, write)
         if opts.keep_log:
             keep_logs(work, opts.keep_log)
         if opts.time:
@@ -121,7 +128,8 @@ def check(engine: str, shape: Shape, opts: argparse.Namespace) -> None:
 
 
 def run_job(opts: argparse.Namespace, engine: str, job: payload.Job, boot: image.Boot,
-            shape: Shape, work: pathlib.Path) -> tuple[Session, Outcome]:
+            shape: Shape, work: pathlib.Path, observer: debugger.Observer | None,
+            write: Callable[[int, bytes], None]) -> tuple[Session, Outcome]:
     """Start the machine with the job in it and see it through."""
     with contextlib.ExitStack() as stack:
         line = stack.enter_context(terminal.Line())
@@ -130,11 +138,11 @@ def run_job(opts: argparse.Namespace, engine: str, job: payload.Job, boot: image
             job.terminal = keys.size()
             job.env.setdefault("TERM", os.environ.get("TERM", "linux"))
         machine = start_machine(opts, engine, payload.archive(job, boot.kernel), boot, shape,
-                                work, line)
+                                work, line, observer)
         out = stack.enter_context(open(work / "out.tar", "w+b")) if opts.out else None
         log = stack.enter_context(open(work / "kernel.log", "wb"))
         session = Session(machine, timeout=opts.timeout, files=out, log=log, keys=keys,
-                          crash_expected=bool(opts.crash),
+                          crash_expected=bool(opts.crash), write=write,
                           on_line=print_kernel_line if opts.verbose else None)
         outcome = session.run()
         if out:
@@ -143,12 +151,13 @@ def run_job(opts: argparse.Namespace, engine: str, job: payload.Job, boot: image
 
 
 def start_machine(opts: argparse.Namespace, engine: str, archive: bytes, boot: image.Boot,
-                  shape: Shape, work: pathlib.Path, line: terminal.Line) -> Machine:
+                  shape: Shape, work: pathlib.Path, line: terminal.Line,
+                  observer: debugger.Observer | None) -> Machine:
     if engine != "bochs":
         return qemu.start(work, shape, boot, archive, line, accelerated=engine == "kvm")
     begin = bochs.cold if opts.cold else saved.restore
-    commands = watch.commands() if opts.watch else bochs.GO_ON
-    return begin(work, shape, boot, payload.in_memory(archive, boot.layout), line, commands=commands)
+    return begin(work, shape, boot, payload.in_memory(archive, boot.layout), line,
+                 observer=observer)
 
 
 def job_of(opts: argparse.Namespace) -> payload.Job:
@@ -231,13 +240,10 @@ def keep_logs(work: pathlib.Path, target: pathlib.Path) -> None:
             (target / source.name).write_bytes(source.read_bytes())
 
 
-def keep_watch(opts: argparse.Namespace, work: pathlib.Path) -> None:
-    with open(work / "debugger.log", encoding="ascii", errors="replace") as log:
-        count = watch.write(log, opts.watch)
-    if count >= watch.COMMANDS - 1:
-        note(f"--watch {opts.watch}: only the first {count} exits are recorded")
-    elif not opts.quiet:
-        note(f"--watch {opts.watch}: {count} exits")
+def keep_watch(record: watch.Record, opts: argparse.Namespace) -> None:
+    record.write(opts.watch)
+    if not opts.quiet:
+        note(f"--watch {opts.watch}: {len(record.rows)} exits")
 
 
 def print_times(start: float, outcome: Outcome) -> None:
