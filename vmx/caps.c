@@ -98,6 +98,7 @@ static int fit_control_word(const struct control_word *w)
 	u32 must, may;
 	u64 missing;
 
+	/* LAB 2.1: return -ENOSYS; */
 	rdmsr(w->msr, must, may);
 	missing = w->required & ~(u64)may;
 	if (missing)
@@ -105,6 +106,7 @@ static int fit_control_word(const struct control_word *w)
 	vmx_caps.may[w->word] = may;
 	*w->result = ((w->required | w->wanted) & may) | must;
 	return 0;
+	/* LAB 2.1 END */
 }
 
 /* ---- the checks ------------------------------------------------------------------- */
@@ -148,6 +150,7 @@ static int check_feature_control(void)
 {
 	u64 control;
 
+	/* LAB 1.1: return -ENOSYS; */
 	if (rdmsrl_safe(MSR_IA32_FEAT_CTL, &control))
 		return vtr_refuse(-EPERM, "IA32_FEATURE_CONTROL cannot be read");
 	if (!(control & FEAT_CTL_LOCKED))
@@ -156,12 +159,14 @@ static int check_feature_control(void)
 		return vtr_refuse(-EPERM, "firmware has locked VMX off (IA32_FEATURE_CONTROL is 0x%llx); enable it in the BIOS set-up",
 				  control);
 	return 0;
+	/* LAB 1.1 END */
 }
 
 static int check_basic(void)
 {
 	u64 basic;
 
+	/* LAB 1.2: return -ENOSYS; */
 	rdmsrl(MSR_IA32_VMX_BASIC, basic);
 	vmx_caps.revision = basic & BASIC_REVISION;
 	if ((basic & BASIC_REGION_BYTES) >> BASIC_REGION_SHIFT > PAGE_SIZE)
@@ -171,6 +176,7 @@ static int check_basic(void)
 	if (!(basic & BASIC_TRUE_CONTROLS))
 		return vtr_refuse(-EOPNOTSUPP, "this processor has no true control MSRs (IA32_VMX_BASIC bit 55)");
 	return 0;
+	/* LAB 1.2 END */
 }
 
 /*

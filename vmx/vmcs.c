@@ -41,6 +41,7 @@ void vmx_vmwrite_failed(u32 encoding, u64 value)
 /* Context: sleeps.  Return: 0 or -ENOMEM. */
 int vmx_vmcs_alloc(struct vmx_vmcs *vmcs)
 {
+	/* LAB 2.2: return -ENOMEM; */
 	vmcs->region = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!vmcs->region)
 		return -ENOMEM;
@@ -50,6 +51,7 @@ int vmx_vmcs_alloc(struct vmx_vmcs *vmcs)
 	vmcs->launched = false;
 	INIT_LIST_HEAD(&vmcs->link);
 	return 0;
+	/* LAB 2.2 END */
 }
 
 /* VMCLEAR on the core that holds it.  Context: interrupts off. */

@@ -37,6 +37,10 @@ COMMAND_LINE = [
 ]
 
 
+class Warm(Exception):
+    """--warm: the saved machine is there, and that was all."""
+
+
 class Stopped(Exception):
     """A signal asked nested/run to end."""
 
@@ -55,6 +59,8 @@ def main(arguments: list[str]) -> int:
         if record:
             keep_watch(record, opts)
         return status
+    except Warm:
+        return OK
     except Failure as failure:
         note(str(failure))
         return failure.status
@@ -73,10 +79,17 @@ def on_signal(number: int, _frame: FrameType | None) -> None:
     raise Stopped(number)
 
 
-def run(opts: argparse.Namespace, observer: debugger.Observer | None = None,
-        write: Callable[[int, bytes], None] = write_all) -> int:
-    """Run the machine; WRITE takes what the command prints to descriptor 1 or 2."""
+def run(opts: argparse.Namespace, observer: debugger.Observer | None = None) -> int:
     start = time.monotonic()
+    session, outcome = perform(opts, observer, write_all)
+    if opts.time:
+        print_times(start, outcome)
+    return judge(opts, session, outcome)
+
+
+def perform(opts: argparse.Namespace, observer: debugger.Observer | None,
+            write: Callable[[int, bytes], None]) -> tuple[Session, Outcome]:
+    """Run the machine; WRITE takes what the command prints to descriptor 1 or 2."""
     engine = choose_engine(opts)
     shape = Shape(opts.cpus, opts.memory, opts.cpu)
     check(engine, shape, opts)
@@ -90,13 +103,11 @@ def run(opts: argparse.Namespace, observer: debugger.Observer | None = None,
             place = saved.ensure(shape, boot, work, None if opts.quiet else note)
             if opts.warm:
                 note(f"saved machine: {place}")
-                return OK
+                raise Warm
         session, outcome = run_job(opts, engine, job, boot, shape, work, observer, write)
         if opts.keep_log:
             keep_logs(work, opts.keep_log)
-        if opts.time:
-            print_times(start, outcome)
-        return judge(opts, session, outcome)
+        return session, outcome
 
 
 def choose_engine(opts: argparse.Namespace) -> str:
