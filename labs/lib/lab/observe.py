@@ -181,7 +181,7 @@ class Recorder:
         number = debugger.registers()["rax"] ^ MARK
         if number > 0xff:
             return      # somebody else's XCHG BX, BX
-        cores = [core(debugger, cpu) for cpu in range(self.cpus)]
+        cores = [core_now(debugger, cpu) for cpu in range(self.cpus)]
         mark = Mark(stop.tick, len(self.exits), cores)
         # The first one counts: nobody can mark a place again.
         if self.marks.setdefault(number, mark) is mark:
@@ -201,12 +201,17 @@ class Recorder:
         return self.exits[self.marks[first].exits:self.marks[second].exits]
 
 
-def core(debugger: Debugger, cpu: int) -> Core:
+def core_now(debugger: Debugger, cpu: int) -> Core:
     cr4 = int(debugger.parameters(f"cpu{cpu}.CR4")["CR4"])
     vmx: dict[str, int | str] = {}
     for name in ("vmcsptr", "vmxonptr", "in_vmx", "in_vmx_guest"):
         vmx.update(debugger.parameters(f"cpu{cpu}.VMX.{name}"))
     return Core(cpu, cr4, vmx)
+
+
+def vmxon_revision(debugger: Debugger, core: Core) -> int:
+    """First word of a core's VMXON region."""
+    return debugger.words(core.vmxon_region, 1)[0] if core.in_root_mode else 0
 
 
 def read_vmcs(debugger: Debugger, at: int) -> Vmcs:
@@ -254,3 +259,17 @@ def guest_memory(debugger: Debugger, eptp: int, gpa: int, size: int) -> bytes | 
         data += debugger.memory((leaf & ADDRESS & ~(span - 1)) + inside, count)
         gpa, size = gpa + count, size - count
     return data
+
+
+# ---- the host kernel's memory -----------------------------------------------------------
+
+KERNEL_IMAGE = 0xffffffff80000000       # virtual address of physical 0; the machine boots nokaslr
+
+
+def kernel_symbol(kernel_home: Path, name: str) -> int:
+    """Physical address of a symbol of the machine's kernel."""
+    text = (kernel_home / "build/System.map").read_text()
+    match = re.search(rf"^([0-9a-f]+) \w {name}$", text, re.MULTILINE)
+    if not match:
+        raise ValueError(f"the kernel has no symbol {name}")
+    return int(match[1], 16) - KERNEL_IMAGE
