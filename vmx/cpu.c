@@ -39,7 +39,7 @@ static void emergency_disable(void)
 	struct vmx_vmcs *vmcs;
 
 	WRITE_ONCE(vtr_shutting_down, true);
-	/* LAB 1.6: return; */
+	/* LAB 1.7: return; */
 	if (!(__read_cr4() & X86_CR4_VMXE) || !core->enabled)
 		return;
 	list_for_each_entry(vmcs, &core->loaded, link)
@@ -47,7 +47,7 @@ static void emergency_disable(void)
 	vmxoff();
 	core->enabled = false;
 	cr4_clear_bits(X86_CR4_VMXE);
-	/* LAB 1.6 END */
+	/* LAB 1.7 END */
 }
 
 static void free_regions(void)
@@ -110,7 +110,7 @@ int vmx_cpu_enable(void)
 
 	if (err)
 		return err;
-	/* LAB 1.4: return -ENOSYS; */
+	/* LAB 1.5: return -ENOSYS; */
 	/* Intel Processor Trace may have to pause: the kernel knows. */
 	intel_pt_handle_vmx(1);
 	local_irq_save(flags);
@@ -130,7 +130,7 @@ int vmx_cpu_enable(void)
 		pr_err("CPU %d: VMXON failed\n", smp_processor_id());
 	}
 	return err;
-	/* LAB 1.4 END */
+	/* LAB 1.5 END */
 }
 
 /* Undo vmx_cpu_enable(); does nothing on a core that is not in root mode. */
@@ -140,7 +140,7 @@ void vmx_cpu_disable(void)
 	unsigned long flags;
 
 	local_irq_save(flags);
-	/* LAB 1.5: goto out; */
+	/* LAB 1.6: goto out; */
 	if (!core->enabled)
 		goto out;
 	vmx_vmcs_clear_all_here();
@@ -149,7 +149,7 @@ void vmx_cpu_disable(void)
 	core->enabled = false;
 	cr4_clear_bits(X86_CR4_VMXE);
 	intel_pt_handle_vmx(0);
-	/* LAB 1.5 END */
+	/* LAB 1.6 END */
 out:
 	local_irq_restore(flags);
 }

@@ -16,7 +16,7 @@ REVISION = 0x2b         # IA32_VMX_BASIC 30:0 of the emulated processor
 BEFORE, LOADED, ONE_CORE, BOTH_AGAIN, GUEST_DONE, UNLOADED, LOADED_AGAIN, GONE = range(1, 9)
 LIFE = """\
 mark 1
-insmod /vitrine/vitrine.ko || exit 1
+taskset 1 insmod /vitrine/vitrine.ko || exit 1
 mark 2
 echo 0 >/sys/devices/system/cpu/cpu1/online
 mark 3
@@ -26,7 +26,7 @@ taskset 1 vitrine run /root/first.elf
 mark 5
 rmmod vitrine
 mark 6
-insmod /vitrine/vitrine.ko
+taskset 1 insmod /vitrine/vitrine.ko
 mark 7
 rmmod vitrine
 mark 8

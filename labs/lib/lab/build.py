@@ -48,7 +48,8 @@ def sources(tree: Path) -> dict[str, bytes]:
 def staff_sources() -> dict[str, bytes]:
     found = {f"{folder}/{path.name}": path.read_bytes()
              for folder in STAFF_FOLDERS for path in (TOP / folder).glob("*.h")}
-    found["Kbuild"] = (TOP / "Kbuild").read_bytes() + KBUILD.encode()
+    # With line numbers, for crash.py: a kernel may be built without them.
+    found["Kbuild"] = (TOP / "Kbuild").read_bytes() + f"{KBUILD}ccflags-y += -g\n".encode()
     found["module/lab.h"] = LAB_H.encode()
     return found
 
@@ -68,12 +69,17 @@ def lay_out(place: Path, files: dict[str, bytes]) -> None:
                 path.unlink()
 
 
-def kernel_dir(kernel: str) -> str:
+def kernel_home(kernel: str) -> Path:
+    """Where a kernel of the nested machine lies, with its build tree."""
     run = subprocess.run([TOP / "nested/kernels", "get", kernel], stdout=subprocess.PIPE,
                          text=True, check=False)
     if run.returncode:
         raise LabError(f"kernel {kernel} cannot be made, see above")
-    return (Path(run.stdout.strip()) / "kdir").read_text().strip()
+    return Path(run.stdout.strip())
+
+
+def kernel_dir(kernel: str) -> str:
+    return (kernel_home(kernel) / "kdir").read_text().strip()
 
 
 def staff_tree(kernel: str) -> Path:

@@ -11,6 +11,8 @@ import subprocess
 from pathlib import Path
 
 PLACE = re.compile(r"(?:RIP: \S+?:|\b)([a-z_][a-z0-9_.]*)\+0x([0-9a-f]+)/0x[0-9a-f]+ \[vitrine\]")
+STAMP = re.compile(r"^\[[ 0-9.]+\](\[ *\w+\])? ")
+PATH = re.compile(r"\S*/((?:module|vmx|ept)/\w+\.)")
 SYMBOL = re.compile(r"^(\S+?)\s*\|([0-9a-f]+)\|\s*\w\s*\|\s*FUNC\|[^|]*\|[^|]*\|(\S+)",
                     re.MULTILINE)
 
@@ -78,7 +80,8 @@ def likely(text: str) -> str | None:
 def explain(reports: list[list[str]], trouble: str | None, module: Path) -> str:
     """One or two sentences: what happened, where, and the likely mistake."""
     report = reports[0] if reports else []
-    head = re.sub(r"^\[[ 0-9.]+\](\[ *\w+\])? ", "", report[0]) if report else trouble or ""
+    head = STAMP.sub("", report[0]) if report else trouble or ""
+    head = PATH.sub(r"\1", head)
     where = places(report, module)
     text = head + (f", at {where[0]}" if where else "")
     if len(where) > 1:

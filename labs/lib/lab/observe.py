@@ -135,6 +135,7 @@ class Mark:
     tick: int
     exits: int                      # how many VM exits had been seen
     cores: list[Core]
+    value: int = 0                  # the address that was given to it
     found: dict[str, object] = field(default_factory=dict)
 
 
@@ -152,6 +153,7 @@ class Recorder:
         self.exits: list[Exit] = []
         self.notes: dict[int, dict[str, object]] = {}   # of at_exit, by exit number
         self.marks: dict[int, Mark] = {}
+        self.breaks: list[Mark] = []    # stops at break_at()
         self.trouble: str | None = None
 
     def __call__(self, debugger: Debugger, stop: Stop) -> None:
@@ -162,6 +164,8 @@ class Recorder:
                 self._exit(debugger, stop)
             elif stop.kind == "magic":
                 self._mark(debugger, stop)
+            elif stop.kind == "break":
+                self.breaks.append(self._look_around(debugger, stop))
         except ValueError as error:
             self.trouble = f"the observer cannot go on: {error}"
 
@@ -178,15 +182,20 @@ class Recorder:
                 self.notes.setdefault(seen.number, {})[name] = found
 
     def _mark(self, debugger: Debugger, stop: Stop) -> None:
-        number = debugger.registers()["rax"] ^ MARK
+        registers = debugger.registers()
+        number = registers["rax"] ^ MARK
         if number > 0xff:
             return      # somebody else's XCHG BX, BX
-        cores = [core_now(debugger, cpu) for cpu in range(self.cpus)]
-        mark = Mark(stop.tick, len(self.exits), cores)
+        mark = self._look_around(debugger, stop)
+        mark.value = registers["rdx"]
         # The first one counts: nobody can mark a place again.
         if self.marks.setdefault(number, mark) is mark:
             for name, look in self.at_mark.items():
                 mark.found[name] = look(self, debugger)
+
+    def _look_around(self, debugger: Debugger, stop: Stop) -> Mark:
+        return Mark(stop.tick, len(self.exits),
+                    [core_now(debugger, cpu) for cpu in range(self.cpus)])
 
     # ---- for tests ----
 
@@ -259,6 +268,12 @@ def guest_memory(debugger: Debugger, eptp: int, gpa: int, size: int) -> bytes | 
         data += debugger.memory((leaf & ADDRESS & ~(span - 1)) + inside, count)
         gpa, size = gpa + count, size - count
     return data
+
+
+def break_at(recorder: Recorder, debugger: Debugger) -> None:
+    """A look for marks: stop at the linear address that the mark was given."""
+    if address := list(recorder.marks.values())[-1].value:
+        debugger.ask(f"lb {address:#x}")
 
 
 # ---- the host kernel's memory -----------------------------------------------------------

@@ -29,7 +29,7 @@ LABS = Path(__file__).resolve().parents[2]
 # The emulator shows the registers of the first processor: a mark is made there.
 PREPARE = """\
 cd /root
-mark() { taskset 1 /root/mark "$1"; }
+mark() { taskset 1 /root/mark "$@"; }
 """
 
 
