@@ -176,6 +176,9 @@ def judge_all(lab: Lab, seen: Mapping[str, Seen], built: Mapping[str, build.Buil
 
 
 def judge_one(test: Test, seen: Seen, built: Mapping[str, build.Built]) -> Verdict:
+    if seen.recorder.forged:
+        return Verdict(test, FAILED, f"the run counts for nothing: {seen.recorder.forged}, and "
+                       "only the test's own script may make marks")
     try:
         test.judge(seen)
         return Verdict(test, PASSED)
@@ -202,12 +205,11 @@ def not_written(seen: Seen) -> str | None:
 
 
 def findings(seen: Seen) -> list[str]:
-    """What a teacher should look at: a run that something has tampered with."""
-    found = []
-    if seen.recorder.trouble:
-        found.append(f"scene {seen.scene.name}: {seen.recorder.trouble}")
-    marks = [mark.tick for _, mark in sorted(seen.recorder.marks.items())]
-    if marks != sorted(marks):
-        found.append(f"scene {seen.scene.name}: marks came out of order: somebody else than the "
-                     "script has made some")
-    return found
+    """What a teacher should look at: a run that something has tampered with or broken."""
+    recorder = seen.recorder
+    found = [f"{recorder.forged}: somebody else than the script made it"] if recorder.forged else []
+    if recorder.trouble:
+        found.append(recorder.trouble)
+    elif seen.trouble and not seen.scene.may_end:
+        found.append(f"the run did not come to its end: {seen.trouble}")
+    return [f"scene {seen.scene.name}: {text}" for text in found]

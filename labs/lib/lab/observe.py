@@ -155,6 +155,7 @@ class Recorder:
         self.marks: dict[int, Mark] = {}
         self.breaks: list[Mark] = []    # stops at break_at()
         self.trouble: str | None = None
+        self.forged: str | None = None      # somebody else than the script makes marks
 
     def __call__(self, debugger: Debugger, stop: Stop) -> None:
         if self.trouble:
@@ -188,8 +189,12 @@ class Recorder:
             return      # somebody else's XCHG BX, BX
         mark = self._look_around(debugger, stop)
         mark.value = registers["rdx"]
-        # The first one counts: nobody can mark a place again.
-        if self.marks.setdefault(number, mark) is mark:
+        if number in self.marks:
+            self.forged = f"mark {number} came twice"
+        elif self.marks and number < max(self.marks):
+            self.forged = f"mark {number} came after mark {max(self.marks)}"
+        else:
+            self.marks[number] = mark
             for name, look in self.at_mark.items():
                 mark.found[name] = look(self, debugger)
 

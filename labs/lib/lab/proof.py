@@ -9,6 +9,11 @@ that its head names:
 	What is wrong, in a sentence.
 	Loses: NAME NAME...
 
+and each attack (labs/N/staff/attacks/NAME.patch), a submission that cheats or
+breaks the machine, too; its head also says what the grader must report:
+
+	Finding: REGULAR EXPRESSION
+
 A patch that no longer applies is a failure, so the list cannot go stale.
 """
 
@@ -29,6 +34,7 @@ from .scene import LABS
 from .tree import TOP
 
 LOSES = re.compile(r"^Loses: (.+)$", re.MULTILINE)
+FINDING = re.compile(r"^Finding: (.+)$", re.MULTILINE)
 CODE = ("Kbuild", "module", "vmx", "ept", "ioctl-uapi")
 
 
@@ -37,19 +43,22 @@ class Wrong:
     name: str
     patch: Path
     loses: set[str]
+    finding: str | None = None
 
 
 def labs_with_tests() -> list[int]:
     return [number for number in tree.LABS if (LABS / str(number) / "tests.py").is_file()]
 
 
-def wrong_ones(lab: int) -> list[Wrong]:
+def wrong_ones(lab: int, folder: str = "wrong") -> list[Wrong]:
     found = []
-    for patch in sorted((LABS / str(lab) / "staff/wrong").glob("*.patch")):
-        match = LOSES.search(patch.read_text())
-        if not match:
-            raise LabError(f"{patch}: has no line \"Loses: ...\"")
-        found.append(Wrong(patch.stem, patch, set(match[1].split())))
+    for patch in sorted((LABS / str(lab) / "staff" / folder).glob("*.patch")):
+        text = patch.read_text()
+        match, finding = LOSES.search(text), FINDING.search(text)
+        if not match or (folder == "attacks") != bool(finding):
+            raise LabError(f"{patch}: its head lacks a line, see {__file__}")
+        found.append(Wrong(patch.stem, patch, set(match[1].split()),
+                           finding[1] if finding else None))
     return found
 
 
@@ -124,6 +133,8 @@ class Proofs:
             graded = self.grade(judge.load(number), Path(place))
         if graded.note:
             return graded.note
+        if wrong.finding and not any(re.search(wrong.finding, text) for text in graded.findings):
+            return f"the findings are {graded.findings}, not {wrong.finding}"
         if lost(graded) == wrong.loses:
             return None
         return (f"it loses {', '.join(sorted(lost(graded))) or 'nothing'}, not "
@@ -140,6 +151,10 @@ def cases(proofs: Proofs, numbers: list[int], every: bool) -> Iterator[tuple[str
         for wrong in wrongs if every else chosen(wrongs, number):
             yield (f"lab {number}: {wrong.name} loses what it should",
                    lambda n=number, w=wrong: proofs.wrong(n, w))
+        attacks = wrong_ones(number, "attacks")
+        for attack in attacks if every else chosen(attacks, number):
+            yield (f"lab {number}: the attack {attack.name} gains nothing and is reported",
+                   lambda n=number, a=attack: proofs.wrong(n, a))
 
 
 def chosen(wrongs: list[Wrong], number: int) -> list[Wrong]:

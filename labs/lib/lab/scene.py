@@ -35,7 +35,11 @@ mark() { taskset 1 /root/mark "$@"; }
 
 @dataclass
 class Scene:
-    """One run.  GUESTS: programs for the guest, from a lab's guests/ folder, by name."""
+    """One run.
+
+    GUESTS: programs for the guest, from a lab's guests/ folder, by name.
+    MAY_END: the script makes the machine go down; that is no finding.
+    """
     name: str
     script: str
     cpus: int = 1
@@ -43,6 +47,7 @@ class Scene:
     kernel: str = "lean"
     seconds: int = 60
     memory: int = 256
+    may_end: bool = False
     guests: list[str] = field(default_factory=list)
     options: list[str] = field(default_factory=list)
     at_exit: dict[str, Look] = field(default_factory=dict)
