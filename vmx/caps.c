@@ -149,6 +149,7 @@ static int check_feature_control(void)
 {
 	u64 control;
 
+	/* LAB 1.1: return -ENOSYS; */
 	if (rdmsrl_safe(MSR_IA32_FEAT_CTL, &control))
 		return vtr_refuse(-EPERM, "IA32_FEATURE_CONTROL cannot be read");
 	if (!(control & FEAT_CTL_LOCKED))
@@ -157,12 +158,14 @@ static int check_feature_control(void)
 		return vtr_refuse(-EPERM, "firmware has locked VMX off (IA32_FEATURE_CONTROL is 0x%llx); enable it in the BIOS set-up",
 				  control);
 	return 0;
+	/* LAB 1.1 END */
 }
 
 static int check_basic(void)
 {
 	u64 basic;
 
+	/* LAB 1.2: return -ENOSYS; */
 	rdmsrl(MSR_IA32_VMX_BASIC, basic);
 	vmx_caps.revision = basic & BASIC_REVISION;
 	if ((basic & BASIC_REGION_BYTES) >> BASIC_REGION_SHIFT > PAGE_SIZE)
@@ -172,6 +175,7 @@ static int check_basic(void)
 	if (!(basic & BASIC_TRUE_CONTROLS))
 		return vtr_refuse(-EOPNOTSUPP, "this processor has no true control MSRs (IA32_VMX_BASIC bit 55)");
 	return 0;
+	/* LAB 1.2 END */
 }
 
 /*

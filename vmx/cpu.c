@@ -39,6 +39,7 @@ static void emergency_disable(void)
 	struct vmx_vmcs *vmcs;
 
 	WRITE_ONCE(vtr_shutting_down, true);
+	/* LAB 1.7: return; */
 	if (!(__read_cr4() & X86_CR4_VMXE) || !core->enabled)
 		return;
 	list_for_each_entry(vmcs, &core->loaded, link)
@@ -46,6 +47,7 @@ static void emergency_disable(void)
 	vmxoff();
 	core->enabled = false;
 	cr4_clear_bits(X86_CR4_VMXE);
+	/* LAB 1.7 END */
 }
 
 static void free_regions(void)
@@ -75,12 +77,14 @@ int vmx_hw_init(void)
 		struct vmx_core *core = per_cpu_ptr(&vmx_core, cpu);
 
 		INIT_LIST_HEAD(&core->loaded);
+		/* LAB 1.3: free_regions();\nreturn -ENOSYS; */
 		core->vmxon_region = (void *)get_zeroed_page(GFP_KERNEL);
 		if (!core->vmxon_region) {
 			free_regions();
 			return -ENOMEM;
 		}
 		*(u32 *)core->vmxon_region = vmx_caps.revision;
+		/* LAB 1.3 END */
 	}
 	cpu_emergency_register_virt_callback(emergency_disable);
 	return 0;
@@ -106,6 +110,7 @@ int vmx_cpu_enable(void)
 
 	if (err)
 		return err;
+	/* LAB 1.5: return -ENOSYS; */
 	/* Intel Processor Trace may have to pause: the kernel knows. */
 	intel_pt_handle_vmx(1);
 	local_irq_save(flags);
@@ -125,6 +130,7 @@ int vmx_cpu_enable(void)
 		pr_err("CPU %d: VMXON failed\n", smp_processor_id());
 	}
 	return err;
+	/* LAB 1.5 END */
 }
 
 /* Undo vmx_cpu_enable(); does nothing on a core that is not in root mode. */
@@ -134,6 +140,7 @@ void vmx_cpu_disable(void)
 	unsigned long flags;
 
 	local_irq_save(flags);
+	/* LAB 1.6: goto out; */
 	if (!core->enabled)
 		goto out;
 	vmx_vmcs_clear_all_here();
@@ -142,6 +149,7 @@ void vmx_cpu_disable(void)
 	core->enabled = false;
 	cr4_clear_bits(X86_CR4_VMXE);
 	intel_pt_handle_vmx(0);
+	/* LAB 1.6 END */
 out:
 	local_irq_restore(flags);
 }

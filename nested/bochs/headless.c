@@ -2,10 +2,11 @@
 /*
  * What Bochs lacks to be run by a program: preloaded into it.
  *
- * lib/machine/bochs.py compiles this and sets LD_PRELOAD.  It does three
+ * lib/machine/bochs.py compiles this and sets LD_PRELOAD.  It does four
  * things: bytes that the guest writes to port 0xe9 go to a descriptor of
  * their own (VITRINE_CONSOLE_FD) instead of being mixed with the debugger's
- * text; the display that the emulator insists on never touches the network;
+ * text; the debugger's text comes line by line, for who talks with it through
+ * a pipe; the display that the emulator insists on never touches the network;
  * and the debugger gets a command "save DIR", the emulator's own save
  * function, which has no other trigger without a window.
  *
@@ -53,6 +54,7 @@ static void open_console(void)
 
 	if (fd)
 		console = atoi(fd);
+	setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);	/* no emulator without its reader */
 }
 

@@ -20,7 +20,7 @@ from collections.abc import Callable
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 # pylint: disable=wrong-import-position
-from machine import (bochs, console, cpio, frames, image, kernels, main,  # noqa: E402
+from machine import (bochs, console, cpio, debugger, frames, image, kernels, main,  # noqa: E402
                      options, payload, saved, terminal, watch)
 from machine.errors import UsageError  # noqa: E402
 
@@ -260,26 +260,54 @@ def test_restored_configuration() -> None:
     saved_text = "plugin_ctrl: a=true\noptramimage1: file=\"ram.bin\"\nmagic_break: enabled=1\n" \
                  "com1: enabled=true, mode=term, dev=/dev/pts/99\nmegs: 256\n"
     with terminal.Line() as line:
-        text = saved.adapt(saved_text, line)
+        text = saved.adapt(saved_text, line, marks=False)
         assert line.device in text
     assert bochs.PLUGINS in text and "megs: 256" in text
     assert "ram.bin" not in text and "magic_break: enabled=0" in text and "pts/99" not in text
 
 
-WATCHED = """\
+class FakeEmulator:
+    """Answers each line that it is given by what a real one has once printed."""
+
+    TEXTS = {
+        b"c": """\
 (0) Caught VMEXIT breakpoint
 Next at t=1234
 (0) [0x00000c0de000] 0010:ffffffffc0001000 (unk. ctxt): push rbx   ; 53
-<bochs:3> (0) Caught VMEXIT breakpoint
-Next at t=2234
-(0) [0x00000c0de000] 0010:ffffffffc0001000 (unk. ctxt): push rbx   ; 53
-"""
+""",
+        b"r": "CPU0:\nrax: 00000001_00000002\nr8 : 00000000_00000003\nrip: ffffffff_c0001000\n",
+        b"xp /2wx 0x1000": "[bochs]:\n0x0000000000001000 <bogus+       0>:\t0x44332211\t0x88776655\n",
+        b'show "cpu0.VMX"': "show param name: <cpu0.VMX>\nvmcsptr = 0xb16000\nin_vmx = true\n",
+        f"? {debugger.MARK}".encode(): f"{debugger.MARK} 1592639710\n",
+    }
+
+    def __init__(self) -> None:
+        self.stdin = self
+        self.stdout = iter(self.lines, b"")
+        self.answers: list[bytes] = []
+
+    def write(self, text: bytes) -> None:
+        for line in text.splitlines():
+            self.answers += self.TEXTS[line].encode().splitlines(keepends=True)
+
+    def flush(self) -> None:
+        pass
+
+    def lines(self) -> bytes:
+        return self.answers.pop(0) if self.answers else b""
 
 
-def test_watch_record() -> None:
-    rows = watch.rows(WATCHED.splitlines())
-    assert rows == ["1234 0 ffffffffc0001000", "2234 0 ffffffffc0001000"], rows
-    assert not watch.rows(["Next at t=1", "(0) [0x0] 0010:ffffffffc0001000 (x): nop"])
+def test_debugger_answers() -> None:
+    talk = debugger.Debugger(FakeEmulator(), io.BytesIO())      # type: ignore[arg-type]
+    stop = talk.go_on()
+    assert stop == debugger.Stop("vmexit", 0, 1234, 0xffffffffc0001000), stop
+    record = watch.Record()
+    record(talk, stop)
+    record(talk, debugger.Stop("magic", 0, 1, 2))
+    assert record.rows == ["1234 0 ffffffffc0001000"], record.rows
+    assert talk.registers() == {"rax": 0x100000002, "r8": 3, "rip": 0xffffffffc0001000}
+    assert talk.memory(0x1001, 6) == bytes.fromhex("223344556677")
+    assert talk.parameters("cpu0.VMX") == {"vmcsptr": 0xb16000, "in_vmx": 1}
 
 
 def run_all(tests: list[tuple[str, Callable[[], None]]]) -> int:

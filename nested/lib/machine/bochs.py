@@ -13,8 +13,9 @@ import os
 import pathlib
 import re
 import subprocess
+import threading
 
-from . import cache, image, terminal
+from . import cache, debugger, image, terminal
 from .errors import Failure, UsageError
 from .kernels import NESTED
 from .shape import Shape
@@ -111,9 +112,11 @@ def headless() -> pathlib.Path:
 class Emulator:
     """A running emulator; the Machine that session.py works on."""
 
-    def __init__(self, place: pathlib.Path, arguments: list[str], commands: str) -> None:
+    def __init__(self, place: pathlib.Path, arguments: list[str], commands: str,
+                 observer: debugger.Observer | None = None) -> None:
         self.place = place
-        (place / "commands").write_text(commands)
+        self.follower: threading.Thread | None = None
+        (place / "commands").write_text("" if observer else commands)
         os.mkfifo(place / FRAMES)
         # Open for both: no end of file before the emulator opens its side.
         self.frames_fd = os.open(place / FRAMES, os.O_RDWR | os.O_NONBLOCK)
@@ -124,13 +127,21 @@ class Emulator:
             try:
                 self.process = subprocess.Popen(
                     [BOCHS, "-q", *arguments, "-rc", "commands"], cwd=place, env=environment,
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                    stdin=subprocess.PIPE if observer else subprocess.DEVNULL,
+                    stdout=subprocess.PIPE if observer else log, stderr=subprocess.STDOUT,
                     pass_fds=(console,), start_new_session=True)
             except OSError as error:
                 raise Failure(f"cannot run {BOCHS}: {error.strerror}; "
                               "try `nested/ensure-packages bochs`") from error
             finally:
                 os.close(console)
+        if observer:
+            self.follower = debugger.start(self.process, place, observer)
+
+    def ended(self) -> None:
+        """The process is gone: let the observer see the end of its text."""
+        if self.follower:
+            self.follower.join()
 
     def was_reset(self) -> bool:
         """The boot ROM says so in the kernel's log, which session.py reads."""
@@ -154,7 +165,8 @@ class Emulator:
 
 
 def cold(place: pathlib.Path, shape: Shape, boot: image.Boot, payload: bytes,
-         line: terminal.Line, commands: str = GO_ON) -> Emulator:
+         line: terminal.Line, commands: str = GO_ON,
+         observer: debugger.Observer | None = None) -> Emulator:
     """Boot a machine in the empty directory PLACE."""
     try:
         (place / "boot.rom").write_bytes(boot.rom())
@@ -162,7 +174,7 @@ def cold(place: pathlib.Path, shape: Shape, boot: image.Boot, payload: bytes,
         (place / "bochsrc").write_text(configuration(shape, boot.layout.pads) + com1(line) + "\n")
     except OSError as error:
         raise Failure(f"{place}: {error.strerror}") from error
-    return Emulator(place, ["-f", "bochsrc"], commands)
+    return Emulator(place, ["-f", "bochsrc"], commands, observer)
 
 
 def version() -> str:

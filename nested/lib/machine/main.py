@@ -15,11 +15,13 @@ import signal
 import sys
 import tarfile
 import time
+from collections.abc import Callable
 from types import FrameType
 
-from . import bochs, crash, image, kernels, options, payload, qemu, rundir, saved, terminal, watch
+from . import (bochs, crash, debugger, image, kernels, options, payload, qemu, rundir, saved,
+               terminal, watch)
 from .errors import FAILED, MACHINE_FAILED, OK, TIMED_OUT, Failure, UsageError
-from .session import Machine, Outcome, Session
+from .session import Machine, Outcome, Session, write_all
 from .shape import Shape
 
 TAIL_LINES = 40
@@ -35,6 +37,10 @@ COMMAND_LINE = [
 ]
 
 
+class Warm(Exception):
+    """--warm: the saved machine is there, and that was all."""
+
+
 class Stopped(Exception):
     """A signal asked nested/run to end."""
 
@@ -47,7 +53,14 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, on_signal)
     try:
-        return run(options.parse(arguments))
+        opts = options.parse(arguments)
+        record = watch.Record() if opts.watch else None
+        status = run(opts, record)
+        if record:
+            keep_watch(record, opts)
+        return status
+    except Warm:
+        return OK
     except Failure as failure:
         note(str(failure))
         return failure.status
@@ -66,8 +79,17 @@ def on_signal(number: int, _frame: FrameType | None) -> None:
     raise Stopped(number)
 
 
-def run(opts: argparse.Namespace) -> int:
+def run(opts: argparse.Namespace, observer: debugger.Observer | None = None) -> int:
     start = time.monotonic()
+    session, outcome = perform(opts, observer, write_all)
+    if opts.time:
+        print_times(start, outcome)
+    return judge(opts, session, outcome)
+
+
+def perform(opts: argparse.Namespace, observer: debugger.Observer | None,
+            write: Callable[[int, bytes], None]) -> tuple[Session, Outcome]:
+    """Run the machine; WRITE takes what the command prints to descriptor 1 or 2."""
     engine = choose_engine(opts)
     shape = Shape(opts.cpus, opts.memory, opts.cpu)
     check(engine, shape, opts)
@@ -81,15 +103,11 @@ def run(opts: argparse.Namespace) -> int:
             place = saved.ensure(shape, boot, work, None if opts.quiet else note)
             if opts.warm:
                 note(f"saved machine: {place}")
-                return OK
-        session, outcome = run_job(opts, engine, job, boot, shape, work)
-        if opts.watch:
-            keep_watch(opts, work)
+                raise Warm
+        session, outcome = run_job(opts, engine, job, boot, shape, work, observer, write)
         if opts.keep_log:
             keep_logs(work, opts.keep_log)
-        if opts.time:
-            print_times(start, outcome)
-        return judge(opts, session, outcome)
+        return session, outcome
 
 
 def choose_engine(opts: argparse.Namespace) -> str:
@@ -121,7 +139,8 @@ def check(engine: str, shape: Shape, opts: argparse.Namespace) -> None:
 
 
 def run_job(opts: argparse.Namespace, engine: str, job: payload.Job, boot: image.Boot,
-            shape: Shape, work: pathlib.Path) -> tuple[Session, Outcome]:
+            shape: Shape, work: pathlib.Path, observer: debugger.Observer | None,
+            write: Callable[[int, bytes], None]) -> tuple[Session, Outcome]:
     """Start the machine with the job in it and see it through."""
     with contextlib.ExitStack() as stack:
         line = stack.enter_context(terminal.Line())
@@ -130,11 +149,11 @@ def run_job(opts: argparse.Namespace, engine: str, job: payload.Job, boot: image
             job.terminal = keys.size()
             job.env.setdefault("TERM", os.environ.get("TERM", "linux"))
         machine = start_machine(opts, engine, payload.archive(job, boot.kernel), boot, shape,
-                                work, line)
+                                work, line, observer)
         out = stack.enter_context(open(work / "out.tar", "w+b")) if opts.out else None
         log = stack.enter_context(open(work / "kernel.log", "wb"))
         session = Session(machine, timeout=opts.timeout, files=out, log=log, keys=keys,
-                          crash_expected=bool(opts.crash),
+                          crash_expected=bool(opts.crash), write=write,
                           on_line=print_kernel_line if opts.verbose else None)
         outcome = session.run()
         if out:
@@ -143,12 +162,13 @@ def run_job(opts: argparse.Namespace, engine: str, job: payload.Job, boot: image
 
 
 def start_machine(opts: argparse.Namespace, engine: str, archive: bytes, boot: image.Boot,
-                  shape: Shape, work: pathlib.Path, line: terminal.Line) -> Machine:
+                  shape: Shape, work: pathlib.Path, line: terminal.Line,
+                  observer: debugger.Observer | None) -> Machine:
     if engine != "bochs":
         return qemu.start(work, shape, boot, archive, line, accelerated=engine == "kvm")
     begin = bochs.cold if opts.cold else saved.restore
-    commands = watch.commands() if opts.watch else bochs.GO_ON
-    return begin(work, shape, boot, payload.in_memory(archive, boot.layout), line, commands=commands)
+    return begin(work, shape, boot, payload.in_memory(archive, boot.layout), line,
+                 observer=observer)
 
 
 def job_of(opts: argparse.Namespace) -> payload.Job:
@@ -231,13 +251,10 @@ def keep_logs(work: pathlib.Path, target: pathlib.Path) -> None:
             (target / source.name).write_bytes(source.read_bytes())
 
 
-def keep_watch(opts: argparse.Namespace, work: pathlib.Path) -> None:
-    with open(work / "debugger.log", encoding="ascii", errors="replace") as log:
-        count = watch.write(log, opts.watch)
-    if count >= watch.COMMANDS - 1:
-        note(f"--watch {opts.watch}: only the first {count} exits are recorded")
-    elif not opts.quiet:
-        note(f"--watch {opts.watch}: {count} exits")
+def keep_watch(record: watch.Record, opts: argparse.Namespace) -> None:
+    record.write(opts.watch)
+    if not opts.quiet:
+        note(f"--watch {opts.watch}: {len(record.rows)} exits")
 
 
 def print_times(start: float, outcome: Outcome) -> None:

@@ -74,6 +74,9 @@ class Emulator:
     def was_reset(self) -> bool:
         return "guest-reset" in self._shutdown_reasons()
 
+    def ended(self) -> None:
+        """Nobody follows this engine."""
+
     def why_ended(self) -> str:
         reasons = self._shutdown_reasons()
         if "guest-shutdown" in reasons:

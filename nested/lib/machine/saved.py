@@ -17,7 +17,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 
-from . import bochs, cache, payload, terminal
+from . import bochs, cache, debugger, payload, terminal
 from .errors import Failure, MachineFailure
 from .image import Boot
 from .session import Session
@@ -103,20 +103,20 @@ def remove_oldest(new: pathlib.Path) -> None:
 
 
 def restore(work: pathlib.Path, shape: Shape, boot: Boot, data: bytes,
-            line: terminal.Line, commands: str = bochs.GO_ON) -> bochs.Emulator:
+            line: terminal.Line, observer: debugger.Observer | None = None) -> bochs.Emulator:
     """Continue the saved machine (see ensure()), with DATA as its payload, in WORK."""
     place = place_of(shape, boot)
     os.utime(place)
     copy(place, work, ["saved", "boot.rom"])
     config = work / "saved" / "config"
-    config.write_text(adapt(config.read_text(), line))
+    config.write_text(adapt(config.read_text(), line, marks=observer is not None))
     if shape.cpu == "locked":
         for cpu in range(shape.cpus):
             lock_vmx_off(work / "saved" / f"cpu{cpu}")
     with open(work / "saved" / "memory.ram", "r+b") as memory:
         memory.seek(boot.layout.payload)
         memory.write(data)
-    return bochs.Emulator(work, ["-r", "saved"], commands)
+    return bochs.Emulator(work, ["-r", "saved"], bochs.GO_ON, observer)
 
 
 def lock_vmx_off(processor: pathlib.Path) -> None:
@@ -132,14 +132,17 @@ def lock_vmx_off(processor: pathlib.Path) -> None:
     processor.write_text(text)
 
 
-def adapt(config: str, serial: terminal.Line) -> str:
-    """The configuration that was saved, less what only the boot needed."""
+def adapt(config: str, serial: terminal.Line, marks: bool) -> str:
+    """The configuration that was saved, less what only the boot needed.
+
+    MARKS: stop for the observer at the instruction that marks a place (XCHG BX, BX).
+    """
     lines = []
     for line in config.splitlines():
         if line.startswith("optramimage1:"):
             line = "optramimage1: file=none"
         elif line.startswith("magic_break:"):
-            line = "magic_break: enabled=0"
+            line = f"magic_break: enabled={int(marks)}"
         elif line.startswith("plugin_ctrl:"):
             line = bochs.PLUGINS
         elif line.startswith("com1:"):

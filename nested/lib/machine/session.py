@@ -36,6 +36,9 @@ class Machine(Protocol):
     def was_reset(self) -> bool:
         """True if the engine itself knows that the guest asked for a reset."""
 
+    def ended(self) -> None:
+        """Called once the process is gone."""
+
     def why_ended(self) -> str:
         """Say from the engine's own log why it ended."""
 
@@ -53,7 +56,8 @@ class Outcome:
 class Session:
     def __init__(self, machine: Machine, *, timeout: float, files: BinaryIO | None = None,
                  crash_expected: bool = False, on_line: Callable[[str], None] | None = None,
-                 log: BinaryIO | None = None, keys: terminal.Keys | None = None) -> None:
+                 log: BinaryIO | None = None, keys: terminal.Keys | None = None,
+                 write: Callable[[int, bytes], None] | None = None) -> None:
         self.machine = machine
         self.deadline = time.monotonic() + timeout
         self.timeout = timeout
@@ -62,6 +66,7 @@ class Session:
         self.on_line = on_line
         self.log_file = log
         self.keys = keys
+        self.write = write or write_all
         self.log = console.Log()
         self.reader = frames.Reader()
         self.outcome = Outcome()
@@ -87,6 +92,7 @@ class Session:
         finally:
             os.close(pid)
             stop(self.machine.process)
+            self.machine.ended()
             self._take_console()
             self.log.finish()
         return self.outcome
@@ -122,9 +128,9 @@ class Session:
             case Kind.STARTED:
                 self.mark("command started")
             case Kind.STDOUT:
-                write_all(1, frame.body)
+                self.write(1, frame.body)
             case Kind.STDERR:
-                write_all(2, frame.body)
+                self.write(2, frame.body)
             case Kind.FILES:
                 if self.files:
                     self.files.write(frame.body)

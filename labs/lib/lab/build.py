@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Building a submission: the staff's tree with the student's sources laid over it.
+
+Objects stay in build/labs/KERNEL/SLOT, and a file is touched only if its text
+differs, so that make builds what changed and no more.  Only sources of module/,
+vmx/ and ept/ are taken from a submission; all else, from Kbuild to the tool, is
+the staff's.  Read tree.py before, scene.py next.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .errors import LabError
+from .tree import KBUILD, LAB_H, STUDENT_FOLDERS, STUDENT_KINDS, TOP
+
+STAFF_FOLDERS = ("ioctl-uapi",)
+MOST_BYTES = 1 << 20        # of one source file
+NOTE = re.compile(r"^\S*?((?:module|vmx|ept)/\S+?):(\d+):.*?((?:fatal )?error|warning): (.*)$",
+                  re.MULTILINE)
+
+
+@dataclass
+class Built:
+    tree: Path | None               # what the machine sees as /vitrine; None: it doesn't build
+    module: Path                    # with debug information
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def sources(tree: Path) -> dict[str, bytes]:
+    """The files of a tree that a student may write."""
+    found = {}
+    for folder in STUDENT_FOLDERS:
+        if not (tree / folder).is_dir():
+            raise LabError(f"{tree}: no directory {folder}: is this a student's tree?")
+        for path in sorted((tree / folder).iterdir()):
+            if path.suffix in STUDENT_KINDS and path.is_file() and not path.is_symlink():
+                if path.stat().st_size > MOST_BYTES:
+                    raise LabError(f"{path}: more than {MOST_BYTES >> 20} MiB")
+                found[f"{folder}/{path.name}"] = path.read_bytes()
+    return found
+
+
+def staff_sources() -> dict[str, bytes]:
+    found = {f"{folder}/{path.name}": path.read_bytes()
+             for folder in STAFF_FOLDERS for path in (TOP / folder).glob("*.h")}
+    # With line numbers, for crash.py: a kernel may be built without them.
+    found["Kbuild"] = (TOP / "Kbuild").read_bytes() + f"{KBUILD}ccflags-y += -g\n".encode()
+    found["module/lab.h"] = LAB_H.encode()
+    return found
+
+
+def lay_out(place: Path, files: dict[str, bytes]) -> None:
+    """Make PLACE hold exactly these sources, touching what differs."""
+    for name, data in files.items():
+        path = place / name
+        if path.is_file() and path.read_bytes() == data:
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    for folder in STUDENT_FOLDERS:
+        for path in (place / folder).iterdir():
+            if path.suffix in STUDENT_KINDS and not path.name.endswith(".mod.c") \
+                    and f"{folder}/{path.name}" not in files:
+                path.unlink()
+
+
+def kernel_home(kernel: str) -> Path:
+    """Where a kernel of the nested machine lies, with its build tree."""
+    run = subprocess.run([TOP / "nested/kernels", "get", kernel], stdout=subprocess.PIPE,
+                         text=True, check=False)
+    if run.returncode:
+        raise LabError(f"kernel {kernel} cannot be made, see above")
+    return Path(run.stdout.strip())
+
+
+def kernel_dir(kernel: str) -> str:
+    return (kernel_home(kernel) / "kdir").read_text().strip()
+
+
+def staff_tree(kernel: str) -> Path:
+    """Tool and programs for the machine, built from the true tree."""
+    run = subprocess.run(["make", "-s", "--no-print-directory", "-C", str(TOP), "tree",
+                          f"KERNEL={kernel}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                         text=True, check=False)
+    if run.returncode:
+        raise LabError(f"the true tree cannot be built:\n{run.stdout[-2000:]}")
+    return TOP / "build" / kernel / "root"
+
+
+def module(tree: Path, kernel: str, slot: str = "0") -> Built:
+    """Build a submission.  SLOT: a work place that nobody else uses meanwhile."""
+    place = TOP / "build/labs" / kernel / slot
+    lay_out(place, sources(tree) | staff_sources())
+    run = subprocess.run(["make", "-C", kernel_dir(kernel), f"M={place}", "W=1", "modules"],
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+                         env=os.environ | {"LC_ALL": "C"})
+    notes = [(kind, f"{file}:{line}: {text}")
+             for file, line, kind, text in NOTE.findall(run.stdout)]
+    built = Built(None, place / "vitrine.ko", [text for kind, text in notes if kind != "warning"],
+                  [text for kind, text in notes if kind == "warning"])
+    if run.returncode:
+        built.errors = built.errors or run.stdout.strip().splitlines()[-5:]
+        return built
+    built.tree = place / "root"
+    copy_staff_tree(TOP / "build" / kernel / "root", built.tree)
+    subprocess.run(["strip", "-g", "-o", built.tree / "vitrine.ko", built.module], check=True)
+    return built
+
+
+def copy_staff_tree(source: Path, target: Path) -> None:
+    """Hard links: the staff's programs, whatever a run before has left here."""
+    shutil.rmtree(target, ignore_errors=True)
+    subprocess.run(["cp", "-al", source, target], check=True)
+    (target / "vitrine.ko").unlink(missing_ok=True)
