@@ -134,7 +134,7 @@ static u64 flags_of_carries(u64 carries, unsigned int bytes)
 		flags |= FLAG_CF;
 	if (carries & BIT(3))
 		flags |= FLAG_AF;
-	if (!(carries & top) != !(carries & top >> 1))
+	if (!(carries & top) != !(carries & (top >> 1)))
 		flags |= FLAG_OF;
 	return flags;
 }
