@@ -152,7 +152,7 @@ static bool is_explained(struct vcpu *vcpu, const struct answer *a, const char *
 		snprintf(wanted, sizeof(wanted), "error%u", run->fail.insn_error);
 	else
 		snprintf(wanted, sizeof(wanted), "reason%u", run->fail.reason & 0xffff);
-	snprintf(part, sizeof(part), "rule %s: ", rule);
+	snprintf(part, sizeof(part), "rule %.39s: ", rule);
 	return answer_is(a, "got", wanted) && answer_is(a, "expected", wanted) &&
 	       strstr(run->sentence, part);
 }

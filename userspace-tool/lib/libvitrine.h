@@ -340,6 +340,15 @@ int vtr_vcpu_read_fields(struct vtr_vcpu *vcpu, uint32_t backend,
 			 struct vtr_field *fields, uint32_t nr);
 
 /**
+ * vtr_vcpu_check() - would the next entry succeed, and if not, why?
+ * @vcpu: the vCPU, not running
+ * @check: out: outcome and the rule that is broken
+ *
+ * Return: 0 or a negative errno.
+ */
+int vtr_vcpu_check(struct vtr_vcpu *vcpu, struct vtr_entry_check *check);
+
+/**
  * vtr_vcpu_stats() - exit counters of a vCPU
  * @vcpu: the vCPU
  * @stats: out

@@ -447,6 +447,12 @@ int vtr_vcpu_read_fields(struct vtr_vcpu *vcpu, uint32_t backend,
 			"vCPU %u, %u fields", vcpu->id, nr);
 }
 
+int vtr_vcpu_check(struct vtr_vcpu *vcpu, struct vtr_entry_check *check)
+{
+	*check = (struct vtr_entry_check){ .size = sizeof(*check) };
+	return vtr_call(vcpu->fd, VTR_VCPU_CHECK, check, "vCPU %u", vcpu->id);
+}
+
 int vtr_vcpu_stats(struct vtr_vcpu *vcpu, struct vtr_vcpu_stats *stats)
 {
 	*stats = (struct vtr_vcpu_stats){ .size = sizeof(*stats) };

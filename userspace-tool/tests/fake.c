@@ -569,6 +569,9 @@ static int vcpu_ioctl(struct fake_cpu *cpu, unsigned long request, void *arg)
 		return read_fields(cpu, arg);
 	case VTR_VCPU_INJECT:
 		return inject(cpu, arg);
+	case VTR_VCPU_CHECK:
+		strcpy(((struct vtr_entry_check *)arg)->rule, "TR_UNUSABLE");
+		return 0;
 	case VTR_VCPU_GET_STATS:
 		((struct vtr_vcpu_stats *)arg)->exits = cpu->exits;
 		return 0;

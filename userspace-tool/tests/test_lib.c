@@ -136,6 +136,7 @@ static void test_vcpu(void)
 				       { .encoding = 0x2034 } };
 	struct vtr_translate page;
 	struct vtr_vcpu_stats stats;
+	struct vtr_entry_check check;
 	struct vtr_vcpu *again;
 
 	setup(0);
@@ -160,6 +161,9 @@ static void test_vcpu(void)
 	       "fields of another back end");
 	is_num(vtr_vcpu_debug(vcpu, VTR_DEBUG_STEP_INSN), 0, "debug");
 	is_num(fake.cpus[0].debug, VTR_DEBUG_STEP_INSN, "arrives");
+	is_num(vtr_vcpu_check(vcpu, &check), 0, "entry check");
+	is_num(check.size, sizeof(check), "has its size");
+	is_str(check.rule, "TR_UNUSABLE", "names the rule");
 	is_num(vtr_vcpu_stats(vcpu, &stats), 0, "statistics");
 	is_num(stats.exits, 1, "count exits");
 	teardown();

@@ -14,6 +14,7 @@
 #include <linux/string.h>
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
+#include <asm/trapnr.h>
 
 #include "../check_rules.h"
 #include "../describe.h"
@@ -312,6 +313,7 @@ static bool is_unchecked(const struct vmx_entry_state *s, const struct vmx_verdi
 	case VMX_RULE_CS_DPL_NONCONFORMING:
 	case VMX_RULE_CS_DPL_CONFORMING:
 	case VMX_RULE_RIP_64:
+	case VMX_RULE_RFLAGS_VM_REAL:
 	case VMX_RULE_ACTIVITY_HLT_EVENT:
 	case VMX_RULE_BLOCKING_NMI_NMI:
 	case VMX_RULE_PENDING_DEBUG_BS_MISSING:
@@ -319,6 +321,9 @@ static bool is_unchecked(const struct vmx_entry_state *s, const struct vmx_verdi
 	case VMX_RULE_MSR_SMM:
 	case VMX_RULE_MSR_MICROCODE:
 		return true;
+	case VMX_RULE_ACTIVITY_SHUTDOWN_EVENT:
+		/* Vectors are compared, types are not. */
+		return event_vector(s) == X86_TRAP_NMI || event_vector(s) == X86_TRAP_MC;
 	case VMX_RULE_PENDING_DEBUG_RESERVED:
 		/* The upper half is cut off before it is looked at. */
 		return !(FIELD(s, GUEST_PENDING_DBG_EXCEPTIONS) & 0xffffaff0);
