@@ -544,7 +544,7 @@ static void an_iret_that_exits_does_not_unblock_nmis(void)
 	REQUIRE(run_to(vcpu, VTR_EXIT_DEBUG));
 	CHECK_NUM(vcpu->run->hw_kind, VTR_HW_SLAT);
 	get_record(vcpu, VTR_STATE_EVENTS, &events, sizeof(events));
-	CHECK_NUM(events.nmi_blocked, 1);
+	REQUIRE_NUM(events.nmi_blocked, 1);
 	CHECK_NUM(events.nmi_pending, 1);
 	replace_state(vcpu);
 	while (vcpu->run->exit == VTR_EXIT_DEBUG)
