@@ -207,7 +207,8 @@ static const char *compare_memory(const struct vtr_insn *insn, const ZydisDecode
 		why = DIFFER("scale", insn->scale, op->mem.scale);
 	/* There Zydis loses the displacement, too. */
 	if (!why && why_other_base(z, op) < 0)
-		why = DIFFER("displacement", (u64)insn->disp & mask, (u64)op->mem.disp.value & mask);
+		why = DIFFER("displacement", (u64)insn->disp & mask,
+			     (u64)op->mem.disp.value & mask);
 	return why;
 }
 
@@ -326,7 +327,7 @@ static const char *compare(const struct vtr_insn *insn, const ZydisDecodedInstru
 	return why ? why : compare_prefixes(insn, z);
 }
 
-/* ---- the runs ---------------------------------------------------------------------------------- */
+/* ---- the runs -------------------------------------------------------------------- */
 
 struct run {
 	unsigned int bits;

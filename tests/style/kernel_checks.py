@@ -220,6 +220,7 @@ IGNORED_IN_FILE = {
                                 "LINE_SPACING": "the same, taken for a statement"},
     "tests/lib/tap.c": {"SPACING": "the colon of a condition, taken for a label"},
     "tests/guests/guest.h": {"SPACING": "macros of the assembler"},
+    "labs/machine/lab_guest.h": {"SPACING": "macros of the assembler"},
     "tests/ioctl/thread_test.c": {"TYPO_SPELLING": "a member of <asm/ldt.h>",
                                   "ENOSYS": "a call that a kernel may lack"},
     "module/rare.c": {"YIELD": "a vCPU that spins gives its core away; nothing depends on it"},
