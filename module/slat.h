@@ -112,8 +112,8 @@ struct vtr_slat_walk {
  *	flushes, then calls @reap.  Return: was there one?
  * @reap: free the tables that @detach has removed.  Context: owner's lock held
  *	since then, and no processor can walk them any more.
- * @protect: take the right to write from all leaves that overlap [@start, @end).
- *	Context: owner's lock held.  Return: number of leaves changed.
+ * @protect: take the right to write from all leaves that overlap [@start,
+ *	@end).  Context: owner's lock held.  Return: number of leaves changed.
  * @young: count the leaves in [@start, @end) that were accessed.  Context:
  *	owner's lock held.
  * @age: the same, and from now on count as not accessed.  Without bits of the

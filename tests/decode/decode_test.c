@@ -428,8 +428,8 @@ static void compare_in(unsigned int bits, ZydisMachineMode machine, ZydisStackWi
 	for (unsigned long i = 0; i < samples && run.differ < 20; i++)
 		one_sample(&run);
 	CHECK_NUM(run.differ, 0);
-	tap_note("%lu samples: %lu the same, %lu refused by both, %lu not listed", samples, run.same,
-		 run.invalid, run.not_listed);
+	tap_note("%lu samples: %lu the same, %lu refused by both, %lu not listed", samples,
+		 run.same, run.invalid, run.not_listed);
 	for (unsigned int i = 0; i < NR_EXPLAINED; i++)
 		tap_note("%lu explained: %s", run.explained[i], reasons[i]);
 	/* Every operation was there often enough to mean something. */

@@ -278,7 +278,8 @@ static void fuzz_create_vcpu(struct fuzzer *f)
 
 	if (!one_in(&f->random, 8))
 		return fuzz_set_slot(f);
-	fuzz_keep(f->world->vcpu, WORLD_VCPUS, &f->random, CALL(f, fuzz_vm(f), VTR_VM_CREATE_VCPU, args));
+	fuzz_keep(f->world->vcpu, WORLD_VCPUS, &f->random,
+		  CALL(f, fuzz_vm(f), VTR_VM_CREATE_VCPU, args));
 }
 
 void fuzz_info(struct fuzzer *f)

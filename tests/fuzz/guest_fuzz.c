@@ -34,10 +34,10 @@
 
 enum end {
 	END_HALT, END_SHUTDOWN, END_STOPPED, END_REFUSED, END_ENTRY, END_CLOCK, END_RETURNS,
-	END_BAD, ENDS,
+	END_BAD, NR_ENDS,
 };
 
-static const char *const end_names[ENDS] = {
+static const char *const end_names[NR_ENDS] = {
 	"halted with interrupts off", "triple fault", "VM stopped", "state refused",
 	"entry failed", "ran until the clock stopped it", "came back 100 times", "UNDEFINED",
 };
@@ -52,7 +52,7 @@ struct vm {
 static uint64_t seed = 1;
 static bool verbose;
 static volatile sig_atomic_t ticks;
-static unsigned int counts[MODES][2][ENDS];
+static unsigned int counts[MODES][2][NR_ENDS];
 
 static void tick(int signal)
 {
@@ -148,7 +148,7 @@ static void inject_something(struct vm *vm, struct random *random)
 	ioctl(vm->vcpu, VTR_VCPU_INJECT, &args);
 }
 
-/* Return: how it has ended, or ENDS: go on. */
+/* Return: how it has ended, or NR_ENDS: go on. */
 static enum end answer(struct vm *vm, struct random *random, unsigned long number, bool spoiled)
 {
 	struct vtr_run *run = vm->run;
@@ -158,22 +158,22 @@ static enum end answer(struct vm *vm, struct random *random, unsigned long numbe
 		if (run->io.bytes != 1 && run->io.bytes != 2 && run->io.bytes != 4)
 			return END_BAD;
 		run->io.data = random_u64(random);
-		return ENDS;
+		return NR_ENDS;
 	case VTR_EXIT_HYPERCALL:
 		run->hypercall.ret = random_value(random);
-		return ENDS;
+		return NR_ENDS;
 	case VTR_EXIT_MMIO:
 		run->mmio.data = random_value(random);
-		return ENDS;
+		return NR_ENDS;
 	case VTR_EXIT_WINDOW:
 		run->request_window = 0;
 		inject_something(vm, random);
-		return ENDS;
+		return NR_ENDS;
 	case VTR_EXIT_HLT:
 		if (!run->if_flag)
 			return END_HALT;
 		inject_something(vm, random);
-		return ENDS;
+		return NR_ENDS;
 	case VTR_EXIT_SHUTDOWN:
 		return END_SHUTDOWN;
 	case VTR_EXIT_STOPPED:
@@ -205,7 +205,7 @@ static enum end live(struct vm *vm, struct random *random, unsigned long number,
 				return END_CLOCK;
 		}
 		end = answer(vm, random, number, spoiled);
-		if (end != ENDS)
+		if (end != NR_ENDS)
 			return end;
 		vm->run->request_window = one_in(random, 8);
 	}
@@ -265,7 +265,7 @@ static void take_last_processor(void)
 static void report(unsigned long guests)
 {
 	printf("# seed 0x%llx: %lu guests\n", (unsigned long long)seed, guests);
-	for (enum end end = 0; end < ENDS; end++) {
+	for (enum end end = 0; end < NR_ENDS; end++) {
 		unsigned int total = 0;
 
 		for (unsigned int mode = 0; mode < MODES; mode++)

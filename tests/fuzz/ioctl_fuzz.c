@@ -286,7 +286,8 @@ int main(int argc, char **argv)
 		pid = fork();
 		if (!pid)
 			run_round(&options, round, calls);
-		if (pid < 0 || (status = wait_for_round(pid))) {
+		status = pid < 0 ? pid : wait_for_round(pid);
+		if (status) {
 			printf("# round %lu: %s 0x%x\n", round,
 			       status < 0 ? "no end" : "status", status);
 			printf("# repeat: ioctl_fuzz -s 0x%llx -t %u -r %lu -c %lu\n",

@@ -308,8 +308,8 @@ static void a_slot_deleted_under_a_running_guest(void)
 	for (unsigned int id = 0; id < NR_RUNNERS; id++) {
 		join_runner(&runners[id]);
 		CHECK_NUM(runners[id].error, 0);
-		CHECK_NUM(vm->vcpus[id].run->exit, VTR_EXIT_STOPPED);
-		CHECK(strstr(vm->vcpus[id].run->sentence, "0x400000"));
+		CHECK_NUM(vm->vcpus[id].run->exit, VTR_EXIT_MMIO);
+		CHECK_NUM(vm->vcpus[id].run->mmio.gpa, WATCHED_AT);
 	}
 }
 

@@ -377,8 +377,8 @@ static bool put_address_32(unsigned int reg, uint64_t target, unsigned int imm_b
 				return false;
 			disp = (int32_t)any();
 			if (free == base)
-				set_part(base, target - disp - (index >= 0 ? sum - s.regs.gpr[base] :
-								 0));
+				set_part(base, target - disp -
+					 (index >= 0 ? sum - s.regs.gpr[base] : 0));
 			else if (base == -1 && scale == 1)
 				set_part(index, target - disp);
 			else
@@ -706,7 +706,7 @@ static void make_sample(const struct vtr_sregs *reset)
 	}
 }
 
-/* ---- running it ---------------------------------------------------------------------------------- */
+/* ---- running it ------------------------------------------------------------------ */
 
 struct twin {
 	struct vcpu *vcpu;

@@ -27,7 +27,8 @@ GUEST(counts, 64,
       "mov %edi, %eax\n shl $6, %eax\n lea 0x200000(%rax), %rbx\n mov $5000, %ecx\n"
       "sti\n 1: incq (%rbx)\n dec %ecx\n jnz 1b\n hlt");
 GUEST(dies_or_spins, 64,
-      "sti\n test %edi, %edi\n jnz 2f\n 1: incq 0x200000\n jmp 1b\n 2: mov 0x30000000, %rax");
+      "sti\n test %edi, %edi\n jnz 2f\n 1: incq 0x200000\n jmp 1b\n"
+      "2: mov $0x30000000, %eax\n jmp *%rax");
 /* Watch 4 bytes at [RSI] for writes, then halt for good. */
 GUEST(arms_a_watch, 64,
       "mov %rsi, %dr0\n mov $0xd0002, %eax\n mov %rax, %dr7\n 1: hlt\n jmp 1b");

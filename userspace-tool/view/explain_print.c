@@ -70,7 +70,7 @@ static void page_of_field(struct page *page, unsigned int index,
 	if (!value)
 		return;
 	show_field(words, sizeof(words), info->encoding, *value);
-	add(page, "value", "0x%llx%s%s", (ull)*value, *words ? ": " : "", words);
+	add(page, "value", "0x%llx%s%s", (unsigned long long)*value, *words ? ": " : "", words);
 }
 
 /* ---- controls ---- */
@@ -126,7 +126,7 @@ static void page_of_control(struct page *page, unsigned int index,
 		first = false;
 	}
 	if (value)
-		add(page, "value", "0x%llx: the bit is %s", (ull)*value,
+		add(page, "value", "0x%llx: the bit is %s", (unsigned long long)*value,
 		    *value >> info->bit & 1 ? "1" : "0");
 }
 
@@ -204,7 +204,7 @@ static void page_of_exit(struct page *page, unsigned int index,
 	if (!value || first)
 		return;
 	show_qualification(words, sizeof(words), info->number, *value);
-	add(page, "value", "0x%llx%s%s", (ull)*value, *words ? ": " : "", words);
+	add(page, "value", "0x%llx%s%s", (unsigned long long)*value, *words ? ": " : "", words);
 }
 
 /* ---- errors and MSRs ---- */
@@ -243,7 +243,7 @@ static void page_of_msr(struct page *page, unsigned int index,
 	add(page, "manual", "SDM 3D \"%s\"", info->title);
 	if (!value)
 		return;
-	add(page, "value", "0x%llx", (ull)*value);
+	add(page, "value", "0x%llx", (unsigned long long)*value);
 	for (unsigned int i = 0; i < tables_nr_controls; i++) {
 		const struct control_info *control = &tables_controls[i];
 

@@ -136,12 +136,11 @@ static int take_step(struct ept_source *source, const struct mode *mode,
 	if (ret)
 		return ret;
 	ret = source->read(source, step->gpa, &step->entry, mode->entry_bytes);
-	if (ret == -EFAULT)
-		walk->stopped = "this table lies where the VM has no memory";
-	else if (ret)
+	if (ret && ret != -EFAULT)
 		return ret;
-	else
-		step->has_entry = true;
+	step->has_entry = !ret;
+	if (ret)
+		walk->stopped = "this table lies where the VM has no memory";
 	if (step->has_entry && !(step->entry & PTE_PRESENT))
 		walk->stopped = "the entry is not present: a page fault for the guest";
 	return 0;
