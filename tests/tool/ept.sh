@@ -54,7 +54,7 @@ done
 # ---- one address --------------------------------------------------------------------
 text=$(vitrine ept --vm counted --gpa $counter)
 for level in 4 3 2; do
-	shows "level $level is a table" "^  level $level, .* rwx table of level $((level - 1))\$"
+	shows "level $level is a table" "^  level $level, .* rwx table of level $((level - 1))"
 done
 shows "level 1 is a leaf" "^  level 1, page table  *entry   0 = .* rwx leaf 4K WB"
 hpa=$(echo "$text" | sed -n 's/^ *HPA \(0x[0-9a-f]*\).*/\1/p')

@@ -104,8 +104,9 @@ def cut(text: str, name: str, lab: int) -> str:
 
 
 def _include(lines: list[str], name: str) -> list[str]:
-    """Add the header of vtr_lab_todo() behind the last #include."""
-    last = max((n for n, line in enumerate(lines) if line.startswith("#include")), default=0)
+    """Add the header of vtr_lab_todo() behind the last #include at the top."""
+    code = next((n for n, line in enumerate(lines) if line.endswith((";", "{"))), len(lines))
+    last = max((n for n, line in enumerate(lines[:code]) if line.startswith("#include")), default=0)
     path = "lab.h" if name.startswith("module/") else "../module/lab.h"
     return [*lines[:last + 1], f'#include "{path}"', *lines[last + 1:]]
 
