@@ -123,7 +123,8 @@ static void results_and_flags(struct kunit *test)
 		u8 op;
 		u64 mem, reg, carry, result, flags;
 	} sums[] = {
-		{ VTR_INSN_ADD, 0x7f, 0x01, 0, 0x80, X86_EFLAGS_OF | X86_EFLAGS_SF | X86_EFLAGS_AF },
+		{ VTR_INSN_ADD, 0x7f, 0x01, 0, 0x80, X86_EFLAGS_OF | X86_EFLAGS_SF |
+						     X86_EFLAGS_AF },
 		{ VTR_INSN_ADD, 0xff, 0x01, 0, 0x00, X86_EFLAGS_CF | X86_EFLAGS_ZF | X86_EFLAGS_PF |
 						     X86_EFLAGS_AF },
 		{ VTR_INSN_ADC, 0xfe, 0x01, 1, 0x00, X86_EFLAGS_CF | X86_EFLAGS_ZF | X86_EFLAGS_PF |

@@ -207,7 +207,7 @@ static const char *compare_memory(const struct vtr_insn *insn, const ZydisDecode
 		why = DIFFER("scale", insn->scale, op->mem.scale);
 	/* There Zydis loses the displacement, too. */
 	if (!why && why_other_base(z, op) < 0)
-		why = DIFFER("displacement", (u64)insn->disp & mask, (u64)op->mem.disp.value & mask);
+		why = DIFFER("displacement", insn->disp & mask, op->mem.disp.value & mask);
 	return why;
 }
 
@@ -326,7 +326,7 @@ static const char *compare(const struct vtr_insn *insn, const ZydisDecodedInstru
 	return why ? why : compare_prefixes(insn, z);
 }
 
-/* ---- the runs ---------------------------------------------------------------------------------- */
+/* ---- the runs ------------------------------------------------------------------- */
 
 struct run {
 	unsigned int bits;
@@ -427,8 +427,8 @@ static void compare_in(unsigned int bits, ZydisMachineMode machine, ZydisStackWi
 	for (unsigned long i = 0; i < samples && run.differ < 20; i++)
 		one_sample(&run);
 	CHECK_NUM(run.differ, 0);
-	tap_note("%lu samples: %lu the same, %lu refused by both, %lu not listed", samples, run.same,
-		 run.invalid, run.not_listed);
+	tap_note("%lu samples: %lu the same, %lu refused by both, %lu not listed", samples,
+		 run.same, run.invalid, run.not_listed);
 	for (unsigned int i = 0; i < NR_EXPLAINED; i++)
 		tap_note("%lu explained: %s", run.explained[i], reasons[i]);
 	/* Every operation was there often enough to mean something. */

@@ -199,6 +199,8 @@ struct sample {
 
 static struct sample s;
 
+#define CHOSEN	0x80	/* in s.seg: by a prefix */
+
 static void put(uint64_t value, unsigned int bytes)
 {
 	memcpy(s.code + s.bytes, &value, bytes);
@@ -214,12 +216,14 @@ static void choose_prefixes(const struct form *form)
 	if (operand)
 		put(0x66, 1);
 	if (one_in(4)) {
+		static const uint8_t segs[] = {
+			VTR_ES, VTR_CS, VTR_SS, VTR_DS, VTR_FS, VTR_GS,
+		};
 		unsigned int which = below(6);
 
 		put(overrides[which], 1);
 		if (mode->bits != 64 || which >= 4)
-			s.seg = (const uint8_t[]){ VTR_ES, VTR_CS, VTR_SS, VTR_DS, VTR_FS,
-						   VTR_GS }[which] | 0x80;
+			s.seg = segs[which] | CHOSEN;
 	}
 	if (address)
 		put(0x67, 1);
@@ -278,13 +282,13 @@ static bool fixed(int reg)
 
 static void use(unsigned int seg)
 {
-	if (!(s.seg & 0x80))
+	if (!(s.seg & CHOSEN))
 		s.seg = seg;
 }
 
 static void finish_segment(void)
 {
-	s.seg &= 0x7f;
+	s.seg &= ~CHOSEN;
 }
 
 /*
@@ -377,8 +381,7 @@ static bool put_address_32(unsigned int reg, uint64_t target, unsigned int imm_b
 				return false;
 			disp = (int32_t)any();
 			if (free == base)
-				set_part(base, target - disp - (index >= 0 ? sum - s.regs.gpr[base] :
-								 0));
+				set_part(base, target - disp - (sum - s.regs.gpr[base]));
 			else if (base == -1 && scale == 1)
 				set_part(index, target - disp);
 			else
@@ -706,7 +709,7 @@ static void make_sample(const struct vtr_sregs *reset)
 	}
 }
 
-/* ---- running it ---------------------------------------------------------------------------------- */
+/* ---- running it ----------------------------------------------------------------- */
 
 struct twin {
 	struct vcpu *vcpu;

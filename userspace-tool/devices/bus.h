@@ -2,7 +2,8 @@
 /*
  * The bus: which device answers which range of addresses.
  *
- * The machine has one for I/O ports and one for devices in memory.  Read device.h first; machine.c puts the devices on it.
+ * The machine has one for I/O ports and one for devices in memory.  Read
+ * device.h first; machine.c puts the devices on them.
  *
  * Subtle: an address that nobody owns reads as all ones, as on a PC; it is
  * counted, so that --strict-io and --stats can tell.  On the bus of memory the
