@@ -43,6 +43,8 @@
 #define VTR_VM_WALK		_IO(VTR_IOC_MAGIC, 0x23) /* struct vtr_walk */
 #define VTR_VM_GET_DIRTY	_IO(VTR_IOC_MAGIC, 0x24) /* struct vtr_dirty */
 #define VTR_VM_CLEAR_DIRTY	_IO(VTR_IOC_MAGIC, 0x25) /* struct vtr_dirty */
+#define VTR_VM_IRQ_LINE		_IO(VTR_IOC_MAGIC, 0x26) /* struct vtr_irq_line */
+#define VTR_VM_MSI		_IO(VTR_IOC_MAGIC, 0x27) /* struct vtr_msi */
 #define VTR_VM_SET_CPUID	_IO(VTR_IOC_MAGIC, 0x28) /* struct vtr_cpuid_table */
 #define VTR_VM_SET_MSR_FILTER	_IO(VTR_IOC_MAGIC, 0x29) /* struct vtr_msr_filter */
 /* ---- vCPU fd ---------------------------------------------------------- */
@@ -128,7 +130,10 @@ struct vtr_caps {
  * struct vtr_create_vm - create a VM, bound to the caller's address space
  * @size: sizeof(struct vtr_create_vm)
  * @flags: VTR_VM_TRACE: each vCPU records its exits in the trace ring
- * @irqchip: 0: interrupt controllers on the user side (the only kind yet)
+ * @irqchip: who has the interrupt controllers: VTR_IRQCHIP_USER: the program, which
+ *	injects by VTR_VCPU_INJECT; VTR_IRQCHIP_MODULE: local APICs, I/O APIC, 8259 and
+ *	8254 are in the module, lines are set by VTR_VM_IRQ_LINE, HLT waits in the
+ *	kernel, and vCPUs but the one with id 0 begin when they get a start-up IPI
  * @pad: zero
  * @name: NUL-terminated; letters, digits, '.', '_' and '-'; empty: "vmN"
  */
@@ -137,6 +142,8 @@ struct vtr_create_vm {
 	__u32 flags;
 #define VTR_VM_TRACE		(1u << 0)
 	__u32 irqchip;
+#define VTR_IRQCHIP_USER	0
+#define VTR_IRQCHIP_MODULE	1
 	__u32 pad;
 	char name[VTR_NAME_BYTES];
 };
@@ -185,6 +192,37 @@ struct vtr_dirty {
 	__aligned_u64 first_page;
 	__aligned_u64 nr_pages;
 	__aligned_u64 bitmap;
+};
+
+/**
+ * struct vtr_irq_line - level of an interrupt line (VTR_IRQCHIP_MODULE only)
+ * @size: sizeof(struct vtr_irq_line)
+ * @flags: zero
+ * @line: 0 to 23, not 2.  Lines up to 15 lead to the 8259 and to the I/O APIC pin of
+ *	the same number, line 0 (the 8254's own) to pin 2; the others to the I/O APIC
+ * @level: 0 or 1
+ */
+struct vtr_irq_line {
+	__u32 size;
+	__u32 flags;
+	__u32 line;
+	__u32 level;
+};
+
+/**
+ * struct vtr_msi - a message signalled interrupt (VTR_IRQCHIP_MODULE only)
+ * @size: sizeof(struct vtr_msi)
+ * @flags: zero
+ * @address: as a device would write to, FEExxxxxH
+ * @data: as a device would write
+ * @pad: zero
+ */
+struct vtr_msi {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 address;
+	__u32 data;
+	__u32 pad;
 };
 
 /**

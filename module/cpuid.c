@@ -109,10 +109,10 @@ static void basic_leaf(u32 leaf, u32 subleaf, u32 out[4])
 		out[2] = out[3] = 0;
 		break;
 	case 0x15:
-		/* TSC rate = ECX (crystal, Hz) * EBX / EAX; the crystal is 1 MHz. */
-		out[0] = 1000;
+		/* TSC rate = ECX (crystal, Hz) * EBX / EAX. */
+		out[0] = VTR_CRYSTAL_HZ / 1000;
 		out[1] = tsc_khz;
-		out[2] = 1000 * 1000;
+		out[2] = VTR_CRYSTAL_HZ;
 		out[3] = 0;
 		break;
 	case 0x16:
@@ -193,6 +193,20 @@ static void fill_rate(struct vtr_vcpu *vcpu, u32 leaf, u32 out[4])
 	}
 }
 
+/* A local APIC, x2APIC mode, a timer with deadlines that goes on in each state. */
+static void show_apic(u32 leaf, u32 out[4])
+{
+	switch (leaf) {
+	case 1:
+		out[2] |= F(X2APIC) | F(TSC_DEADLINE_TIMER);
+		out[3] |= F(APIC);
+		break;
+	case 6:
+		out[0] |= F(ARAT);
+		break;
+	}
+}
+
 /**
  * vtr_cpuid() - answer CPUID
  * @vcpu: who asks
@@ -205,6 +219,8 @@ void vtr_cpuid(struct vtr_vcpu *vcpu, u32 leaf, u32 subleaf, u32 out[4])
 	if (!vtr_policy_cpuid(vcpu->vm, leaf, subleaf, out)) {
 		vtr_cpuid_default(leaf, subleaf, out);
 		fill_rate(vcpu, leaf, out);
+		if (vcpu->vm->irqchip)
+			show_apic(leaf, out);
 	}
 	/* APIC ids are the vCPU's own; levels of topology only a program's table has. */
 	if (leaf == 1)

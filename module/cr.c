@@ -15,7 +15,7 @@
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 
-#include "vtr.h"
+#include "irqchip.h"
 
 #define CR0_KNOWN (X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | X86_CR0_ET | \
 		   X86_CR0_NE | X86_CR0_WP | X86_CR0_AM | X86_CR0_NW | X86_CR0_CD | X86_CR0_PG)
@@ -200,6 +200,7 @@ int vtr_cr_write(struct vtr_vcpu *vcpu, unsigned int nr, u64 value)
 		if (value >> 4)
 			return -EINVAL;
 		vcpu->cr8 = value;
+		vtr_irqchip_set_tpr(vcpu);
 		return 0;
 	default:
 		return -EINVAL;

@@ -13,8 +13,8 @@
 #include <linux/errno.h>
 #include <asm/trapnr.h>
 
+#include "irqchip.h"
 #include "trace.h"
-#include "vtr.h"
 
 enum fault_class { BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE_FAULT };
 
@@ -181,9 +181,10 @@ void vtr_deliver_events(struct vtr_vcpu *vcpu)
 {
 	bool want_window = READ_ONCE(vcpu->run->request_window);
 
+	vtr_irqchip_deliver(vcpu);
 	take_pending_nmi(vcpu);
 	vtr_backend->set_window(vcpu, VTR_EVENT_NMI, vcpu->nmi_pending);
-	vtr_backend->set_window(vcpu, VTR_EVENT_INTERRUPT, want_window);
+	vtr_backend->set_window(vcpu, VTR_EVENT_INTERRUPT, want_window || vcpu->irq_waits);
 
 	vcpu->delivering = vcpu->queued;
 	if (!vcpu->queued.kind)

@@ -15,8 +15,8 @@
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 
+#include "irqchip.h"
 #include "trace.h"
-#include "vtr.h"
 
 u64 vtr_read_gpr(struct vtr_vcpu *vcpu, unsigned int nr)
 {
@@ -147,6 +147,20 @@ static int handle_msr(struct vtr_vcpu *vcpu)
 	return 1;
 }
 
+/* A port of the interrupt controllers, if the module has them? */
+static bool port_of_module(struct vtr_vcpu *vcpu)
+{
+	const struct vtr_exit *e = &vcpu->exit;
+	u64 data = (u8)vcpu->gpr[VTR_RAX];
+
+	if (!vtr_irqchip_port(vcpu, e->io.port, e->io.bytes, e->io.in, &data))
+		return false;
+	if (e->io.in)
+		vcpu->gpr[VTR_RAX] = (vcpu->gpr[VTR_RAX] & ~0xffULL) | (u8)data;
+	skip_insn(vcpu);
+	return true;
+}
+
 /*
  * Port access: the user side has the devices.  An OUT is finished before the
  * user side hears of it; an IN waits for the answer.
@@ -158,6 +172,8 @@ static int handle_io(struct vtr_vcpu *vcpu)
 
 	if (e->io.string)
 		return vtr_string_io(vcpu);
+	if (port_of_module(vcpu))
+		return 1;
 	run->io.port = e->io.port;
 	run->io.bytes = e->io.bytes;
 	run->io.is_in = e->io.in;
@@ -183,6 +199,9 @@ static int handle_hlt(struct vtr_vcpu *vcpu)
 	if (vcpu->queued.kind || vcpu->nmi_pending)
 		return 1;
 	vcpu->activity = VTR_HALTED;
+	/* The run loop waits for an event of the module's controllers itself. */
+	if (vcpu->vm->irqchip)
+		return 1;
 	return to_user(vcpu, VTR_EXIT_HLT);
 }
 

@@ -15,7 +15,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "vtr.h"
+#include "irqchip.h"
 
 /*
  * Take an argument structure whose first member is the caller's idea of its
@@ -213,6 +213,22 @@ static int dirty_call(struct vtr_vm *vm, void __user *user,
 	return fn(vm, &args);
 }
 
+static int irq_line(struct vtr_vm *vm, void __user *user)
+{
+	struct vtr_irq_line args;
+	int err = take_args(&args, sizeof(args), user);
+
+	return err ?: vtr_irqchip_set_line(vm, &args);
+}
+
+static int send_msi(struct vtr_vm *vm, void __user *user)
+{
+	struct vtr_msi args;
+	int err = take_args(&args, sizeof(args), user);
+
+	return err ?: vtr_irqchip_send_msi(vm, &args);
+}
+
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct vtr_vm *vm = file->private_data;
@@ -238,6 +254,10 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return dirty_call(vm, user, vtr_dirty_get);
 	case VTR_VM_CLEAR_DIRTY:
 		return dirty_call(vm, user, vtr_dirty_clear);
+	case VTR_VM_IRQ_LINE:
+		return irq_line(vm, user);
+	case VTR_VM_MSI:
+		return send_msi(vm, user);
 	default:
 		return -ENOTTY;
 	}

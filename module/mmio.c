@@ -21,6 +21,7 @@
 #include <linux/string.h>
 
 #include "access.h"
+#include "irqchip.h"
 
 /* Is @piece memory that the module can access by itself? */
 bool vtr_mmio_is_ram(struct vtr_vm *vm, const struct vtr_access_piece *piece, bool write)
@@ -203,14 +204,16 @@ static int do_piece(struct vtr_vcpu *vcpu, u64 result)
 	const struct vtr_access_piece *p = &a->piece[a->nr_done];
 	bool write = a->nr_done >= a->nr_reads;
 	u64 value = write ? result >> (8 * bytes_before(a)) : 0;
-	int err;
+	int err = 0;
 
-	if (!vtr_mmio_is_ram(vcpu->vm, p, write))
-		return ask_device(vcpu, write, value);
-	if (write)
+	if (!vtr_mmio_is_ram(vcpu->vm, p, write)) {
+		if (!vtr_irqchip_mmio(vcpu, p->gpa, p->bytes, write, &value))
+			return ask_device(vcpu, write, value);
+	} else if (write) {
 		err = vtr_mem_write(vcpu->vm, p->gpa, &value, p->bytes);
-	else
+	} else {
 		err = vtr_mem_read(vcpu->vm, p->gpa, &value, p->bytes);
+	}
 	/* The slot has just gone: then it is a device's. */
 	if (err == -ENOENT || err == -EROFS)
 		return ask_device(vcpu, write, value);

@@ -15,7 +15,9 @@
 #include <linux/kernel.h>
 #include <asm/msr-index.h>
 
-#include "vtr.h"
+#include "irqchip.h"
+
+#define X2APIC_MSRS	0x800 ... 0x8ff
 
 /* MSRs in a VTR_STATE_MSRS record.  EFER is in sregs, TSC in its own record. */
 const u32 vtr_msr_list[] = {
@@ -81,6 +83,10 @@ static int read_msr(struct vtr_vcpu *vcpu, u32 index, u64 *value)
 	case MSR_IA32_TSC:
 		*value = vtr_tsc_read(vcpu);
 		return 0;
+	case MSR_IA32_APICBASE:
+	case MSR_IA32_TSC_DEADLINE:
+	case X2APIC_MSRS:
+		return vtr_irqchip_read_msr(vcpu, index, value);
 	case MSR_PLATFORM_INFO:
 		/* The ratio to a clock of 100 MHz, which is the TSC's rate. */
 		*value = (u64)(vcpu->tsc_khz / (100 * 1000)) << 8;
@@ -102,7 +108,12 @@ static int write_msr(struct vtr_vcpu *vcpu, u32 index, u64 value)
 		return vtr_efer_write(vcpu, value);
 	case MSR_IA32_TSC:
 		vtr_tsc_write(vcpu, value);
+		vtr_irqchip_clock_changed(vcpu);
 		return 0;
+	case MSR_IA32_APICBASE:
+	case MSR_IA32_TSC_DEADLINE:
+	case X2APIC_MSRS:
+		return vtr_irqchip_write_msr(vcpu, index, value);
 	}
 	fixed = find_fixed(index);
 	if (!fixed)

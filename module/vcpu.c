@@ -28,8 +28,8 @@
 #include <linux/slab.h>
 #include <linux/timex.h>
 
+#include "irqchip.h"
 #include "trace.h"
-#include "vtr.h"
 
 /* ---- loading: whose registers does the core hold? -------------------------- */
 
@@ -217,6 +217,7 @@ static int before_entry(struct vtr_vcpu *vcpu)
 {
 	struct vtr_run *run = vcpu->run;
 
+	vtr_irqchip_wait(vcpu);
 	if (vtr_vm_dead(vcpu->vm))
 		return leave_dead(vcpu);
 	if (READ_ONCE(run->immediate_exit)) {
@@ -246,6 +247,7 @@ static void take_over_run_page(struct vtr_vcpu *vcpu)
 	if (READ_ONCE(run->set_cr8)) {
 		vcpu->cr8 = READ_ONCE(run->cr8) & 0xf;
 		run->set_cr8 = 0;
+		vtr_irqchip_set_tpr(vcpu);
 	}
 }
 
@@ -340,7 +342,7 @@ static int run_loop(struct vtr_vcpu *vcpu)
 		ret = before_entry(vcpu);
 		if (ret <= 0)
 			return ret;
-		if (!enter_once(vcpu))
+		if (vtr_irqchip_rests(vcpu) || !enter_once(vcpu))
 			continue;
 		ret = vtr_handle_exit(vcpu);
 		account_handled(vcpu);
@@ -377,7 +379,7 @@ int vtr_vcpu_run(struct vtr_vcpu *vcpu)
 	vcpu->run->exit = VTR_EXIT_NONE;
 	ret = vtr_complete_pending(vcpu);
 	/* Running a halted vCPU again means: an event has come. */
-	if (vcpu->activity == VTR_HALTED)
+	if (vcpu->activity == VTR_HALTED && !vcpu->vm->irqchip)
 		vcpu->activity = VTR_ACTIVE;
 	if (ret > 0)
 		ret = run_loop(vcpu);
@@ -415,6 +417,7 @@ static int alloc_shared_pages(struct vtr_vcpu *vcpu)
 
 static void free_vcpu(struct vtr_vcpu *vcpu)
 {
+	vtr_irqchip_remove_vcpu(vcpu);
 	vtr_slat_cache_drain(&vcpu->cache);
 	vtr_fpu_free(&vcpu->fpu);
 	if (vcpu->ring)
@@ -444,6 +447,7 @@ static struct vtr_vcpu *alloc_vcpu(struct vtr_vm *vm, const struct vtr_create_vc
 	spin_lock_init(&vcpu->snapshot_fill);
 	init_waitqueue_head(&vcpu->snapshot_wait);
 	preempt_notifier_init(&vcpu->preempt_notifier, &preempt_ops);
+	vtr_irqchip_add_vcpu(vcpu);
 	if (!vtr_fpu_alloc(&vcpu->fpu) || alloc_shared_pages(vcpu)) {
 		free_vcpu(vcpu);
 		return ERR_PTR(-ENOMEM);

@@ -22,7 +22,7 @@
 #include <linux/slab.h>
 #include <linux/smp.h>
 
-#include "vtr.h"
+#include "irqchip.h"
 
 static DEFINE_IDA(vm_ids);
 
@@ -45,6 +45,7 @@ static void free_vm(struct kref *ref)
 	vtr_inspect_remove_vm(vm);
 	vtr_mem_destroy(vm);
 	vtr_policy_free(vm);
+	vtr_irqchip_destroy(vm);
 	free_bare(vm);
 }
 
@@ -117,7 +118,7 @@ int vtr_vm_create(const struct vtr_create_vm *args)
 	struct vtr_vm *vm;
 	int fd;
 
-	if (args->flags & ~VTR_VM_TRACE || args->irqchip || args->pad)
+	if (args->flags & ~VTR_VM_TRACE || args->irqchip > VTR_IRQCHIP_MODULE || args->pad)
 		return -EINVAL;
 	if (check_name(args->name))
 		return -EINVAL;
@@ -125,8 +126,11 @@ int vtr_vm_create(const struct vtr_create_vm *args)
 	vm = alloc_vm(args);
 	if (IS_ERR(vm))
 		return PTR_ERR(vm);
-	fd = vtr_mem_init(vm);
+	fd = args->irqchip == VTR_IRQCHIP_MODULE ? vtr_irqchip_create(vm) : 0;
+	if (!fd)
+		fd = vtr_mem_init(vm);
 	if (fd) {
+		vtr_irqchip_destroy(vm);
 		free_bare(vm);
 		return fd;
 	}

@@ -11,6 +11,7 @@
 
 #include <linux/bitops.h>
 #include <linux/cpumask.h>
+#include <linux/hrtimer.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mm_types.h>
@@ -26,6 +27,7 @@
 #include "../ioctl-uapi/vitrine.h"
 #include "backend.h"
 #include "compat.h"
+#include "lapic.h"
 #include "slat.h"
 
 /* One memory slot; the table of slots is replaced as a whole (RCU). */
@@ -97,6 +99,7 @@ struct vtr_policy {
  * @mm: the creator's address space; nobody else may run or change the VM
  * @mem: guest memory
  * @policy: what its processors look like
+ * @irqchip: interrupt controllers in the module, NULL: the program has them
  * @lock: guards the vCPU table and changes of @policy
  * @vcpus: vCPUs by id; an entry is set once and cleared when the vCPU fd is gone
  * @nr_vcpus: entries in @vcpus
@@ -116,6 +119,7 @@ struct vtr_vm {
 	struct mm_struct *mm;
 	struct vtr_mem mem;
 	struct vtr_policy policy;
+	struct vtr_irqchip *irqchip;
 
 	struct mutex lock;
 	/* guarded by lock (readers on other threads: READ_ONCE): */
@@ -147,6 +151,7 @@ enum vtr_vcpu_mode { VTR_MODE_OUTSIDE, VTR_MODE_IN_GUEST };
 enum vtr_request {
 	VTR_REQ_FLUSH,		/* second-level tables changed */
 	VTR_REQ_SNAPSHOT,	/* somebody wants to look */
+	VTR_REQ_EVENT,		/* the local APIC may have something */
 	VTR_REQ_LEAVE,		/* check signals, death, immediate exit again */
 };
 
@@ -178,6 +183,7 @@ enum vtr_pending {
  * @delivering: event handed to the back end for this entry
  * @nmi_pending: an NMI waits until the guest can take it
  * @activity: enum vtr_activity
+ * @irq_waits: an interrupt waits until the guest can take it
  * @pending, @pending_bytes, @pending_port, @pending_insn_bytes: unfinished work of the user side
  * @tsc_khz, @tsc_ratio: rate of the guest's time stamp counter (module/tsc.c)
  * @access: unfinished instruction on a memory-mapped device, or string input
@@ -188,6 +194,10 @@ enum vtr_pending {
  * @preempt_notifier: tells when the thread is switched out and in
  * @stats: counters
  * @exit_tsc: when the exit that is being handled happened
+ * @lapic: the local APIC, if the VM has interrupt controllers in the module
+ * @lapic_due: when its timer expires, ns, as of the last time it was armed
+ * @lapic_timer: its timer
+ * @rest_wait: its thread sleeps here while the guest is halted or not started
  * @run: the shared page
  * @ring: the trace ring, header page first
  * @snapshot_lock: one reader at a time
@@ -217,6 +227,7 @@ struct vtr_vcpu {
 	struct vtr_event delivering;
 	bool nmi_pending;
 	u8 activity;
+	bool irq_waits;
 	u8 pending;
 	u8 pending_bytes;
 	u16 pending_port;
@@ -231,6 +242,12 @@ struct vtr_vcpu {
 	struct preempt_notifier preempt_notifier;
 	struct vtr_vcpu_stats stats;
 	u64 exit_tsc;		/* when the exit that is being handled happened */
+
+	/* guarded by vm->irqchip->lock: */
+	struct vtr_lapic lapic;
+	u64 lapic_due;
+	struct hrtimer lapic_timer;
+	wait_queue_head_t rest_wait;
 
 	struct vtr_run *run;
 	struct vtr_trace_ring *ring;

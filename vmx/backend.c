@@ -91,6 +91,7 @@ struct vtr_backend vtr_vmx_backend = {
 	.vcpu_load	= vmx_vcpu_load,
 	.vcpu_put	= vmx_vcpu_put,
 	.vcpu_run	= vmx_vcpu_run,
+	.reset		= vmx_reset,
 	.get_regs	= vmx_get_regs,
 	.set_regs	= vmx_set_regs,
 	.get_sregs	= vmx_get_sregs,

@@ -174,7 +174,7 @@ static void fill_reset_sregs(struct vtr_sregs *s)
 	s->cr0 = X86_CR0_CD | X86_CR0_NW | X86_CR0_ET;
 }
 
-static void write_reset_state(struct vtr_vmx_vcpu *v)
+void vmx_reset(struct vtr_vcpu *vcpu)
 {
 	struct vtr_regs regs = { .rip = 0xfff0, .rflags = X86_EFLAGS_FIXED };
 	struct vtr_sregs sregs = {};
@@ -182,8 +182,8 @@ static void write_reset_state(struct vtr_vmx_vcpu *v)
 	fill_reset_sregs(&sregs);
 	/* EDX at reset: family, model, stepping. */
 	regs.gpr[VTR_RDX] = cpuid_eax(1);
-	vmx_set_regs(&v->base, &regs);
-	vmx_set_sregs(&v->base, &sregs);
+	vmx_set_regs(vcpu, &regs);
+	vmx_set_sregs(vcpu, &sregs);
 
 	vmcs_writel(VMCS_GUEST_DR7, VTR_DR7_ONES);
 	vmcs_write64(VMCS_GUEST_IA32_DEBUGCTL, 0);
@@ -201,7 +201,7 @@ void vmx_setup(struct vtr_vmx_vcpu *v)
 {
 	write_controls(v);
 	write_host_state();
-	write_reset_state(v);
+	vmx_reset(&v->base);
 	/* "No value yet": the first entry writes them. */
 	v->host_cr3 = ~0UL;
 	v->host_cr4 = ~0UL;

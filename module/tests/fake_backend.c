@@ -72,8 +72,12 @@ static bool feature(unsigned int index, struct vtr_feature *feature)
 /* ---- life of a vCPU ----------------------------------------------------------- */
 
 /* The state after a reset, as far as the neutral core looks at it. */
-static void reset(struct fake_vcpu *v)
+static void reset(struct vtr_vcpu *vcpu)
 {
+	struct fake_vcpu *v = to_fake(vcpu);
+
+	v->regs = (struct vtr_regs) {};
+	v->sregs = (struct vtr_sregs) {};
 	v->regs.rip = 0xfff0;
 	v->regs.rflags = X86_EFLAGS_FIXED;
 	v->sregs.cr0 = X86_CR0_ET | X86_CR0_CD | X86_CR0_NW;
@@ -86,7 +90,7 @@ static struct vtr_vcpu *vcpu_create(struct vtr_vm *vm)
 
 	if (!v)
 		return ERR_PTR(-ENOMEM);
-	reset(v);
+	reset(&v->base);
 	return &v->base;
 }
 
@@ -384,6 +388,7 @@ struct vtr_backend fake_backend = {
 	.vcpu_load	 = vcpu_load,
 	.vcpu_put	 = vcpu_put,
 	.vcpu_run	 = vcpu_run,
+	.reset		= reset,
 	.get_regs	 = get_regs,
 	.set_regs	 = set_regs,
 	.get_sregs	 = get_sregs,

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The I/O APIC: from a pin to a message for local APICs.  Pure.
+ *
+ * An edge is sent once.  A level is sent once, too, and its entry's remote IRR
+ * is set until the end of interrupt comes back; if the line is still high then,
+ * it is sent again.
+ * Called by module/irqchip.c under the VM's interrupt lock.
+ */
+#include <linux/bits.h>
+#include <linux/string.h>
+
+#include "ioapic.h"
+
+#define REG_SELECT	0x00
+#define REG_WINDOW	0x10
+#define REG_EOI		0x40
+#define SELECT_ID	0x00
+#define SELECT_VERSION	0x01
+#define SELECT_ARBITER	0x02
+#define SELECT_ENTRIES	0x10
+
+#define VERSION		(0x20 | (VTR_IOAPIC_PINS - 1) << 16)
+
+/* A redirection entry. */
+#define ENTRY_LOGICAL	BIT_ULL(11)
+#define ENTRY_BUSY	BIT_ULL(12)
+#define ENTRY_REMOTE	BIT_ULL(14)
+#define ENTRY_LEVEL	BIT_ULL(15)
+#define ENTRY_MASKED	BIT_ULL(16)
+#define ENTRY_READONLY	(ENTRY_BUSY | ENTRY_REMOTE)
+#define ENTRY_WRITABLE	(GENMASK_ULL(63, 56) | GENMASK_ULL(16, 0))
+
+void vtr_ioapic_reset(struct vtr_ioapic *io)
+{
+	memset(io, 0, sizeof(*io));
+	for (unsigned int pin = 0; pin < VTR_IOAPIC_PINS; pin++)
+		io->redirection[pin] = ENTRY_MASKED;
+}
+
+/* ---- registers ------------------------------------------------------------------------ */
+
+static u32 read_window(const struct vtr_ioapic *io)
+{
+	unsigned int word = io->select - SELECT_ENTRIES;
+
+	switch (io->select) {
+	case SELECT_ID:
+	case SELECT_ARBITER:
+		return io->id;
+	case SELECT_VERSION:
+		return VERSION;
+	}
+	if (io->select < SELECT_ENTRIES || word / 2 >= VTR_IOAPIC_PINS)
+		return 0;
+	return io->redirection[word / 2] >> (word % 2 * 32);
+}
+
+static void write_entry(struct vtr_ioapic *io, unsigned int pin, unsigned int half, u32 value)
+{
+	u64 old = io->redirection[pin];
+	u64 changed = GENMASK_ULL(31, 0) << (half * 32) & ENTRY_WRITABLE & ~ENTRY_READONLY;
+	u64 entry = (old & ~changed) | ((u64)value << (half * 32) & changed);
+
+	/* As an edge it has nobody who would end it. */
+	if (!(entry & ENTRY_LEVEL))
+		entry &= ~ENTRY_REMOTE;
+	io->redirection[pin] = entry;
+}
+
+static void write_window(struct vtr_ioapic *io, u32 value)
+{
+	unsigned int word = io->select - SELECT_ENTRIES;
+
+	if (io->select == SELECT_ID)
+		io->id = value & GENMASK(27, 24);
+	else if (io->select >= SELECT_ENTRIES && word / 2 < VTR_IOAPIC_PINS)
+		write_entry(io, word / 2, word % 2, value);
+}
+
+u32 vtr_ioapic_read(const struct vtr_ioapic *io, u32 offset)
+{
+	switch (offset) {
+	case REG_SELECT:
+		return io->select;
+	case REG_WINDOW:
+		return read_window(io);
+	default:
+		return 0;
+	}
+}
+
+/* Ask vtr_ioapic_next() afterwards. */
+void vtr_ioapic_write(struct vtr_ioapic *io, u32 offset, u32 value)
+{
+	switch (offset) {
+	case REG_SELECT:
+		io->select = value;
+		break;
+	case REG_WINDOW:
+		write_window(io, value);
+		break;
+	case REG_EOI:
+		vtr_ioapic_eoi(io, value);
+		break;
+	}
+}
+
+/* ---- pins ------------------------------------------------------------------------------ */
+
+/* Ask vtr_ioapic_next() afterwards. */
+void vtr_ioapic_set_line(struct vtr_ioapic *io, unsigned int pin, bool high)
+{
+	u32 bit = BIT(pin);
+
+	/* An edge at a masked pin is lost: 82093AA, "Interrupt Mask". */
+	if (high && !(io->lines & bit) && !(io->redirection[pin] & (ENTRY_MASKED | ENTRY_LEVEL)))
+		io->pending |= bit;
+	if (high)
+		io->lines |= bit;
+	else
+		io->lines &= ~bit;
+}
+
+/* A local APIC has ended @vector.  Ask vtr_ioapic_next() afterwards. */
+void vtr_ioapic_eoi(struct vtr_ioapic *io, u8 vector)
+{
+	for (unsigned int pin = 0; pin < VTR_IOAPIC_PINS; pin++)
+		if ((u8)io->redirection[pin] == vector && io->redirection[pin] & ENTRY_LEVEL)
+			io->redirection[pin] &= ~ENTRY_REMOTE;
+}
+
+/* Take what pin @pin has to send.  Return: is there anything? */
+static bool take(struct vtr_ioapic *io, unsigned int pin)
+{
+	u64 entry = io->redirection[pin];
+	u32 bit = BIT(pin);
+
+	if (entry & ENTRY_MASKED)
+		return false;
+	if (entry & ENTRY_LEVEL) {
+		if (!(io->lines & bit) || entry & ENTRY_REMOTE)
+			return false;
+		io->redirection[pin] |= ENTRY_REMOTE;
+		return true;
+	}
+	if (!(io->pending & bit))
+		return false;
+	io->pending &= ~bit;
+	return true;
+}
+
+/**
+ * vtr_ioapic_next() - the next message that is to be sent
+ * @io: the I/O APIC
+ * @message: out: the message
+ *
+ * To be called until it says false, after each change.
+ */
+bool vtr_ioapic_next(struct vtr_ioapic *io, struct vtr_irq_message *message)
+{
+	for (unsigned int pin = 0; pin < VTR_IOAPIC_PINS; pin++) {
+		u64 entry = io->redirection[pin];
+
+		if (!take(io, pin))
+			continue;
+		*message = (struct vtr_irq_message) {
+			.dest = entry >> 56,
+			.logical = entry & ENTRY_LOGICAL,
+			.broadcast = entry >> 56 == 0xff && !(entry & ENTRY_LOGICAL),
+			.mode = entry >> 8 & 7,
+			.vector = entry,
+			.level = entry & ENTRY_LEVEL,
+		};
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Interrupts on their way between devices, controllers and vCPUs.
+ *
+ *	VTR_VM_IRQ_LINE, 8254 --> line --> 8259 ------------ INTR --> vCPU 0
+ *	                              \--> I/O APIC --\
+ *	VTR_VM_MSI --------------------------------------> local APIC --> its vCPU
+ *	ICR of another vCPU ---------------------------/        ^-- its timer
+ *
+ * Whoever brings news for a vCPU (another vCPU, the program, a timer interrupt)
+ * changes the vCPU's local APIC under the chip's lock and tells it by the request
+ * VTR_REQ_EVENT: that wakes it from HLT or makes it leave the guest.  The vCPU's
+ * own thread looks, right before the entry, which vector it has to take
+ * (vtr_irqchip_deliver()).
+ * Called by module/vcpu.c, events.c, handle.c, ioctl.c.  The devices themselves
+ * are in lapic.c, ioapic.c, i8259.c, i8254.c; read those first.
+ */
+#include <linux/ktime.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <asm/trapnr.h>
+
+#include "irqchip.h"
+
+/* A periodic timer that has fallen behind comes so much faster, until it is even. */
+#define CATCH_UP	4
+#define SHORTEST_NS	(20 * NSEC_PER_USEC)
+
+/* ---- telling a vCPU ------------------------------------------------------------------ */
+
+/*
+ * There may be something for @vcpu.  Context: the chip's lock held, so that
+ * the vCPU's structure stays (readers with interrupts off are RCU readers).
+ */
+static void tell(struct vtr_vcpu *vcpu)
+{
+	int cpu;
+
+	set_bit(VTR_REQ_EVENT, &vcpu->requests);
+	/* Request before mode: see enum vtr_vcpu_mode. */
+	smp_mb__after_atomic();
+	wake_up(&vcpu->rest_wait);
+	cpu = READ_ONCE(vcpu->cpu);
+	/* On this core the interrupt or the exit that brought us here was enough. */
+	if (READ_ONCE(vcpu->mode) == VTR_MODE_IN_GUEST && cpu >= 0 && cpu != smp_processor_id())
+		smp_send_reschedule(cpu);
+}
+
+/* The vCPU whose INTR pin the 8259 drives. */
+static struct vtr_vcpu *wired(struct vtr_irqchip *chip)
+{
+	return READ_ONCE(chip->vm->vcpus[0]);
+}
+
+static bool takes_extint(const struct vtr_vcpu *vcpu)
+{
+	return vcpu->id == 0 && vtr_lapic_passes_extint(&vcpu->lapic) &&
+	       vtr_i8259_output(&vcpu->vm->irqchip->pic);
+}
+
+/* ---- messages ------------------------------------------------------------------------- */
+
+/* Lowest priority: the one that is least busy, by turns if several are. */
+static struct vtr_vcpu *least_busy(struct vtr_irqchip *chip, const struct vtr_lapic *from,
+				   const struct vtr_irq_message *message)
+{
+	struct vtr_vcpu *best = NULL;
+
+	chip->turn++;
+	for (unsigned int i = 0; i < VTR_MAX_VCPUS; i++) {
+		struct vtr_vcpu *vcpu = READ_ONCE(chip->vm->vcpus[(chip->turn + i) % VTR_MAX_VCPUS]);
+
+		if (!vcpu || !vtr_lapic_matches(&vcpu->lapic, from, message))
+			continue;
+		if (!best || vtr_lapic_ppr(&vcpu->lapic) < vtr_lapic_ppr(&best->lapic))
+			best = vcpu;
+	}
+	return best;
+}
+
+/**
+ * vtr_irqchip_send() - bring a message to the local APICs that it is for
+ * @chip: the VM's controllers, locked
+ * @from: the local APIC that sends it, or NULL
+ * @message: the message
+ */
+void vtr_irqchip_send(struct vtr_irqchip *chip, const struct vtr_lapic *from,
+		      const struct vtr_irq_message *message)
+{
+	struct vtr_vcpu *vcpu;
+
+	lockdep_assert_held(&chip->lock);
+	if (message->mode == VTR_DELIVER_LOWEST) {
+		vcpu = least_busy(chip, from, message);
+		if (vcpu && vtr_lapic_accept(&vcpu->lapic, message))
+			tell(vcpu);
+		return;
+	}
+	for (unsigned int i = 0; i < VTR_MAX_VCPUS; i++) {
+		vcpu = READ_ONCE(chip->vm->vcpus[i]);
+		if (vcpu && vtr_lapic_matches(&vcpu->lapic, from, message) &&
+		    vtr_lapic_accept(&vcpu->lapic, message))
+			tell(vcpu);
+	}
+}
+
+/* The I/O APIC or the 8259 has changed: pass on what follows.  Context: locked. */
+void vtr_irqchip_settle(struct vtr_irqchip *chip)
+{
+	struct vtr_irq_message message;
+	struct vtr_vcpu *vcpu;
+
+	while (vtr_ioapic_next(&chip->ioapic, &message))
+		vtr_irqchip_send(chip, NULL, &message);
+	vcpu = wired(chip);
+	if (vcpu && takes_extint(vcpu))
+		tell(vcpu);
+}
+
+/* ---- lines ------------------------------------------------------------------------------ */
+
+/*
+ * Lines 0 to 15 are the 8259's and the I/O APIC's, 16 to 23 only the latter's.
+ * The timer is line 0, and pin 2 of the I/O APIC, as on each PC.
+ */
+static void set_line(struct vtr_irqchip *chip, unsigned int line, bool high)
+{
+	unsigned int pin = line == 0 ? 2 : line;
+
+	if (line < VTR_I8259_LINES)
+		vtr_i8259_set_line(&chip->pic, line, high);
+	vtr_ioapic_set_line(&chip->ioapic, pin, high);
+	vtr_irqchip_settle(chip);
+}
+
+/**
+ * vtr_irqchip_set_line() - VTR_VM_IRQ_LINE
+ * @vm: the VM
+ * @args: checked for size by the caller
+ *
+ * Context: any process.
+ * Return: 0; -ENODEV: the VM has no interrupt controllers; -EINVAL.
+ */
+int vtr_irqchip_set_line(struct vtr_vm *vm, const struct vtr_irq_line *args)
+{
+	struct vtr_irqchip *chip = vm->irqchip;
+
+	if (!chip)
+		return -ENODEV;
+	/* Line 2 is where the second 8259 is connected. */
+	if (args->flags || args->line >= VTR_IOAPIC_PINS || args->line == VTR_I8259_CASCADE ||
+	    args->level > 1)
+		return -EINVAL;
+	spin_lock_irq(&chip->lock);
+	set_line(chip, args->line, args->level);
+	spin_unlock_irq(&chip->lock);
+	return 0;
+}
+
+/**
+ * vtr_irqchip_send_msi() - VTR_VM_MSI
+ * @vm: the VM
+ * @args: checked for size by the caller
+ *
+ * SDM 3A "Message Signalled Interrupts" (11.11).
+ * Context: any process.
+ * Return: 0; -ENODEV: the VM has no interrupt controllers; -EINVAL: no address
+ * of a local APIC.
+ */
+int vtr_irqchip_send_msi(struct vtr_vm *vm, const struct vtr_msi *args)
+{
+	struct vtr_irqchip *chip = vm->irqchip;
+	struct vtr_irq_message message = {
+		.dest = args->address >> 12 & 0xff,
+		.logical = (args->address & 0xc) == 0xc,
+		.mode = args->data >> 8 & 7,
+		.vector = args->data,
+		.level = args->data & BIT(15),
+	};
+
+	if (!chip)
+		return -ENODEV;
+	if (args->flags || args->pad || args->address >> 20 != VTR_APIC_BASE >> 20)
+		return -EINVAL;
+	message.broadcast = message.dest == 0xff && !message.logical;
+	spin_lock_irq(&chip->lock);
+	vtr_irqchip_send(chip, NULL, &message);
+	spin_unlock_irq(&chip->lock);
+	return 0;
+}
+
+/* ---- timers ------------------------------------------------------------------------------- */
+
+/* Both clocks of a vCPU.  Context: its thread, loaded, preemption off. */
+void vtr_irqchip_now(struct vtr_vcpu *vcpu, struct vtr_moment *now)
+{
+	now->ns = ktime_get_ns();
+	now->tsc = vtr_tsc_read(vcpu);
+	now->tsc_khz = vcpu->tsc_khz;
+}
+
+/* Context: locked. */
+void vtr_irqchip_arm(struct vtr_vcpu *vcpu, const struct vtr_moment *now)
+{
+	vcpu->lapic_due = vtr_lapic_timer_due(&vcpu->lapic, now);
+	if (vcpu->lapic_due)
+		hrtimer_start(&vcpu->lapic_timer, ns_to_ktime(vcpu->lapic_due),
+			      HRTIMER_MODE_ABS_HARD);
+	else	/* one that runs right now finds nothing to do */
+		hrtimer_try_to_cancel(&vcpu->lapic_timer);
+}
+
+/* One that has fallen behind must not keep the core busy with interrupts. */
+static void again(struct hrtimer *timer, u64 now, u64 last, u64 due)
+{
+	if (due <= now)
+		due = now + max_t(u64, SHORTEST_NS, div_u64(due - last, CATCH_UP));
+	hrtimer_start(timer, ns_to_ktime(due), HRTIMER_MODE_ABS_HARD);
+}
+
+static enum hrtimer_restart lapic_tick(struct hrtimer *timer)
+{
+	struct vtr_vcpu *vcpu = container_of(timer, struct vtr_vcpu, lapic_timer);
+	struct vtr_irqchip *chip = vcpu->vm->irqchip;
+	struct vtr_moment now = { .ns = ktime_get_ns(), .tsc_khz = vcpu->tsc_khz };
+	unsigned long flags;
+	u64 last;
+
+	spin_lock_irqsave(&chip->lock, flags);
+	last = vcpu->lapic_due;
+	/* The guest's counter cannot be read here; when its moment comes was computed. */
+	if (last && last <= now.ns)
+		now.tsc = U64_MAX;
+	if (vtr_lapic_timer_expire(&vcpu->lapic, &now))
+		tell(vcpu);
+	if (vcpu->lapic.count_from) {
+		vcpu->lapic_due = vtr_lapic_timer_due(&vcpu->lapic, &now);
+		again(timer, now.ns, last, vcpu->lapic_due);
+	}
+	spin_unlock_irqrestore(&chip->lock, flags);
+	return HRTIMER_NORESTART;
+}
+
+/* Context: locked. */
+void vtr_irqchip_arm_pit(struct vtr_irqchip *chip, u64 now)
+{
+	u64 due = vtr_i8254_due(&chip->pit);
+
+	if (due)
+		hrtimer_start(&chip->pit_timer, ns_to_ktime(due), HRTIMER_MODE_ABS_HARD);
+	else
+		hrtimer_try_to_cancel(&chip->pit_timer);
+}
+
+static enum hrtimer_restart pit_tick(struct hrtimer *timer)
+{
+	struct vtr_irqchip *chip = container_of(timer, struct vtr_irqchip, pit_timer);
+	u64 now = ktime_get_ns(), last, due;
+	unsigned long flags;
+
+	spin_lock_irqsave(&chip->lock, flags);
+	last = vtr_i8254_due(&chip->pit);
+	if (vtr_i8254_expire(&chip->pit, now)) {
+		/* The output was low for a moment and is high again. */
+		set_line(chip, 0, false);
+		set_line(chip, 0, true);
+	}
+	due = vtr_i8254_due(&chip->pit);
+	if (due)
+		again(timer, now, last, due);
+	spin_unlock_irqrestore(&chip->lock, flags);
+	return HRTIMER_NORESTART;
+}
+
+/* ---- the vCPU's side ---------------------------------------------------------------------- */
+
+/* The vector that @vcpu has to take next, -1: none.  Context: locked. */
+static int next_vector(const struct vtr_vcpu *vcpu)
+{
+	int vector = vtr_lapic_next(&vcpu->lapic);
+
+	return vector < 0 && takes_extint(vcpu) ? 0x100 : vector;
+}
+
+static u8 take_vector(struct vtr_vcpu *vcpu, int vector)
+{
+	if (vector == 0x100)
+		return vtr_i8259_acknowledge(&vcpu->vm->irqchip->pic);
+	vtr_lapic_take(&vcpu->lapic, vector);
+	return vector;
+}
+
+/**
+ * vtr_irqchip_deliver() - choose what the next entry brings
+ * @vcpu: the vCPU
+ *
+ * At most one event fits into an entry.  If another one waits, or this one has
+ * to, vcpu->irq_waits asks for the interrupt window.
+ * Context: right before the entry, preemption off.
+ */
+void vtr_irqchip_deliver(struct vtr_vcpu *vcpu)
+{
+	struct vtr_irqchip *chip = vcpu->vm->irqchip;
+	unsigned long flags;
+	int vector;
+
+	if (!chip || (!test_and_clear_bit(VTR_REQ_EVENT, &vcpu->requests) && !vcpu->irq_waits))
+		return;
+	spin_lock_irqsave(&chip->lock, flags);
+	if (vcpu->lapic.nmi) {
+		vcpu->lapic.nmi = false;
+		vcpu->nmi_pending = true;
+	}
+	vector = next_vector(vcpu);
+	if (vector >= 0 && !vcpu->queued.kind && !vcpu->nmi_pending &&
+	    vtr_backend->can_inject(vcpu, VTR_EVENT_INTERRUPT)) {
+		vcpu->queued = (struct vtr_event) {
+			.kind = VTR_EVENT_INTERRUPT, .vector = take_vector(vcpu, vector),
+		};
+		vector = next_vector(vcpu);
+	}
+	vcpu->irq_waits = vector >= 0;
+	spin_unlock_irqrestore(&chip->lock, flags);
+}
+
+/* After an INIT all but the first processor wait for a start-up IPI. */
+static void take_init(struct vtr_vcpu *vcpu)
+{
+	vcpu->lapic.init = false;
+	vtr_lapic_reset(&vcpu->lapic);
+	vtr_backend->reset(vcpu);
+	vcpu->cr2 = 0;
+	vcpu->cr8 = 0;
+	memset(vcpu->dr, 0, sizeof(vcpu->dr));
+	vcpu->dr6 = VTR_DR6_ONES;
+	vcpu->queued = (struct vtr_event) {};
+	vcpu->nmi_pending = false;
+	vcpu->activity = vcpu->lapic.base & VTR_APIC_BASE_BSP ? VTR_ACTIVE : VTR_WAIT_SIPI;
+}
+
+/* SDM 3A "Typical AP Initialization Sequence": it begins at the page that the IPI names. */
+static void take_sipi(struct vtr_vcpu *vcpu)
+{
+	struct vtr_sregs sregs;
+	struct vtr_regs regs;
+
+	vcpu->lapic.sipi = false;
+	vtr_backend->get_sregs(vcpu, &sregs);
+	sregs.seg[VTR_CS].selector = vcpu->lapic.sipi_page << 8;
+	sregs.seg[VTR_CS].base = vcpu->lapic.sipi_page << 12;
+	vtr_backend->set_sregs(vcpu, &sregs);
+	vtr_backend->get_regs(vcpu, &regs);
+	regs.rip = 0;
+	vtr_backend->set_regs(vcpu, &regs);
+	vcpu->activity = VTR_ACTIVE;
+}
+
+/* Is there an event that ends a HLT?  Context: locked, loaded. */
+static bool event_for_halted(struct vtr_vcpu *vcpu)
+{
+	return vcpu->queued.kind || vcpu->nmi_pending || vcpu->lapic.nmi ||
+	       (next_vector(vcpu) >= 0 && vtr_backend->can_inject(vcpu, VTR_EVENT_INTERRUPT));
+}
+
+/**
+ * vtr_irqchip_rests() - is the vCPU halted, or not started yet?
+ * @vcpu: the vCPU, loaded
+ *
+ * Also takes what has come to end that: INIT, start-up IPI, an event.
+ */
+bool vtr_irqchip_rests(struct vtr_vcpu *vcpu)
+{
+	struct vtr_irqchip *chip = vcpu->vm->irqchip;
+	unsigned long flags;
+
+	if (!chip || (vcpu->activity == VTR_ACTIVE && !READ_ONCE(vcpu->lapic.init)))
+		return false;
+	preempt_disable();
+	spin_lock_irqsave(&chip->lock, flags);
+	if (vcpu->lapic.init)
+		take_init(vcpu);
+	if (vcpu->activity == VTR_WAIT_SIPI && vcpu->lapic.sipi)
+		take_sipi(vcpu);
+	/* Running processors ignore it: SDM 3A "Interrupt Command Register (ICR)". */
+	vcpu->lapic.sipi = false;
+	if (vcpu->activity == VTR_HALTED && event_for_halted(vcpu)) {
+		vcpu->activity = VTR_ACTIVE;
+		vcpu->irq_waits = true;
+	}
+	spin_unlock_irqrestore(&chip->lock, flags);
+	preempt_enable();
+	return vcpu->activity == VTR_HALTED || vcpu->activity == VTR_WAIT_SIPI;
+}
+
+/* Something else than an event wants the vCPU's thread. */
+static bool is_wanted(struct vtr_vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->run->immediate_exit) || vtr_vm_dead(vcpu->vm) ||
+	       READ_ONCE(vcpu->requests) & ~BIT(VTR_REQ_EVENT);
+}
+
+/**
+ * vtr_irqchip_wait() - sleep as long as the vCPU rests
+ * @vcpu: the vCPU, its mutex held, loaded
+ *
+ * Returns early for a signal, a request, immediate_exit and the VM's death: the
+ * caller looks at these anyway.
+ * Context: the vCPU's thread; sleeps.
+ */
+void vtr_irqchip_wait(struct vtr_vcpu *vcpu)
+{
+	if (!vtr_irqchip_rests(vcpu))
+		return;
+	vtr_record(vcpu, VTR_TRACE_HOST, 0);
+	/* A signal is seen by who looks for work next. */
+	(void)wait_event_interruptible(vcpu->rest_wait,
+				       is_wanted(vcpu) || !vtr_irqchip_rests(vcpu));
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+int vtr_irqchip_create(struct vtr_vm *vm)
+{
+	struct vtr_irqchip *chip = kzalloc(sizeof(*chip), VTR_GFP_CHARGED);
+
+	if (!chip)
+		return -ENOMEM;
+	chip->vm = vm;
+	spin_lock_init(&chip->lock);
+	vtr_ioapic_reset(&chip->ioapic);
+	vtr_i8259_reset(&chip->pic);
+	vtr_i8254_reset(&chip->pit);
+	hrtimer_init(&chip->pit_timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);
+	chip->pit_timer.function = pit_tick;
+	vm->irqchip = chip;
+	return 0;
+}
+
+/* Context: sleeps; no vCPU is left. */
+void vtr_irqchip_destroy(struct vtr_vm *vm)
+{
+	if (!vm->irqchip)
+		return;
+	hrtimer_cancel(&vm->irqchip->pit_timer);
+	kfree(vm->irqchip);
+}
+
+/* Context: before the vCPU can be seen by others. */
+void vtr_irqchip_add_vcpu(struct vtr_vcpu *vcpu)
+{
+	init_waitqueue_head(&vcpu->rest_wait);
+	hrtimer_init(&vcpu->lapic_timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);
+	vcpu->lapic_timer.function = lapic_tick;
+	if (!vcpu->vm->irqchip)
+		return;
+	vtr_lapic_init(&vcpu->lapic, vcpu->apic_id, vcpu->id == 0);
+	vcpu->activity = vcpu->id ? VTR_WAIT_SIPI : VTR_ACTIVE;
+}
+
+/* Context: sleeps; nobody can find the vCPU any more. */
+void vtr_irqchip_remove_vcpu(struct vtr_vcpu *vcpu)
+{
+	hrtimer_cancel(&vcpu->lapic_timer);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The interrupt controllers of a VM, taken together: local APICs, I/O APIC,
+ * 8259, and the timer 8254, which drives one of their lines.
+ *
+ * A VM has them if it was made with VTR_IRQCHIP_MODULE; else vm->irqchip is NULL,
+ * and the program injects what its own controllers decide.
+ * Read next: module/irqchip.c, docs/interrupts.md.
+ */
+#ifndef VTR_IRQCHIP_H
+#define VTR_IRQCHIP_H
+
+#include <linux/hrtimer.h>
+#include <linux/spinlock.h>
+
+#include "i8254.h"
+#include "i8259.h"
+#include "ioapic.h"
+#include "vtr.h"
+
+/**
+ * struct vtr_irqchip - what the vCPUs of a VM share
+ * @vm: the VM
+ * @lock: guards the members below and each vCPU's @lapic; taken with interrupts
+ *	off, also in timer interrupts; nothing but a vCPU's wait queue is taken inside
+ * @ioapic, @pic, @pit: the devices
+ * @pit_timer: channel 0 of @pit
+ * @turn: vCPU that the search for the lowest priority begins with
+ */
+struct vtr_irqchip {
+	struct vtr_vm *vm;
+	spinlock_t lock;
+	struct vtr_ioapic ioapic;
+	struct vtr_i8259 pic;
+	struct vtr_i8254 pit;
+	struct hrtimer pit_timer;
+	unsigned int turn;
+};
+
+/* irqchip.c: what moves between them and the vCPUs */
+int vtr_irqchip_create(struct vtr_vm *vm);
+void vtr_irqchip_destroy(struct vtr_vm *vm);
+void vtr_irqchip_add_vcpu(struct vtr_vcpu *vcpu);
+void vtr_irqchip_remove_vcpu(struct vtr_vcpu *vcpu);
+int vtr_irqchip_set_line(struct vtr_vm *vm, const struct vtr_irq_line *args);
+int vtr_irqchip_send_msi(struct vtr_vm *vm, const struct vtr_msi *args);
+void vtr_irqchip_deliver(struct vtr_vcpu *vcpu);
+bool vtr_irqchip_rests(struct vtr_vcpu *vcpu);
+void vtr_irqchip_wait(struct vtr_vcpu *vcpu);
+
+/* irqchip_access.c: registers, as the guest reaches them */
+bool vtr_irqchip_port(struct vtr_vcpu *vcpu, u16 port, unsigned int bytes, bool in, u64 *data);
+bool vtr_irqchip_mmio(struct vtr_vcpu *vcpu, u64 gpa, unsigned int bytes, bool write, u64 *data);
+int vtr_irqchip_read_msr(struct vtr_vcpu *vcpu, u32 index, u64 *value);
+int vtr_irqchip_write_msr(struct vtr_vcpu *vcpu, u32 index, u64 value);
+void vtr_irqchip_set_tpr(struct vtr_vcpu *vcpu);
+void vtr_irqchip_clock_changed(struct vtr_vcpu *vcpu);
+
+/* Between the two: under the lock. */
+void vtr_irqchip_now(struct vtr_vcpu *vcpu, struct vtr_moment *now);
+void vtr_irqchip_arm(struct vtr_vcpu *vcpu, const struct vtr_moment *now);
+void vtr_irqchip_arm_pit(struct vtr_irqchip *chip, u64 now);
+void vtr_irqchip_send(struct vtr_irqchip *chip, const struct vtr_lapic *from,
+		      const struct vtr_irq_message *message);
+void vtr_irqchip_settle(struct vtr_irqchip *chip);
+
+#endif /* VTR_IRQCHIP_H */

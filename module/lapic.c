@@ -1,0 +1,678 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The local APIC of a vCPU: registers, priorities, timer.  Pure.
+ *
+ *	set_base	off, xAPIC (a page of memory) or x2APIC (MSRs)
+ *	read, write	a register; what others must do comes back as an effect
+ *	matches, accept	is a message for this APIC, and what becomes of it
+ *	next, take	the vector that the processor should take now, and its taking
+ *	timer_*		when it expires, and what happens then
+ *
+ * A vector goes IRR -> ISR -> end: it waits in IRR until its class is above the
+ * processor's priority, is in service in ISR, and EOI ends the highest one.
+ * Called by module/irqchip.c under the VM's interrupt lock.
+ * Source: SDM 3A "Advanced Programmable Interrupt Controller (APIC)".
+ */
+#include <linux/bitops.h>
+#include <linux/bits.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
+#include <linux/string.h>
+
+#include "lapic.h"
+
+/* Integrated APIC, six LVT entries, may keep EOI from the I/O APIC. */
+#define VERSION			(0x14 | 5 << 16 | EOI_KEPT_CAP)
+#define EOI_KEPT_CAP		BIT(24)
+#define SVR_ENABLE		BIT(8)
+#define SVR_KEEP_EOI		BIT(12)
+#define LVT_MASKED		BIT(16)
+#define LVT_LEVEL		BIT(15)
+#define LVT_REMOTE_IRR		BIT(14)
+#define LVT_TIMER_MODE		GENMASK(18, 17)
+#define ICR_PENDING		BIT(12)
+#define ICR_LOGICAL		BIT(11)
+#define ICR_ASSERT		BIT(14)
+#define ICR_LEVEL		BIT(15)
+#define DFR_FLAT		0xffffffff
+#define ESR_BAD_SEND		BIT(5)
+#define ESR_BAD_VECTOR		BIT(6)
+#define ESR_BAD_REGISTER	BIT(7)
+
+enum timer_mode { ONE_SHOT, PERIODIC, DEADLINE, RESERVED };
+
+/* ---- sets of 256 vectors ------------------------------------------------------------- */
+
+static u32 *word_of(struct vtr_lapic *apic, enum vtr_lapic_reg set, u8 vector)
+{
+	return &apic->reg[set + vector / 32];
+}
+
+static bool test_vector(const struct vtr_lapic *apic, enum vtr_lapic_reg set, u8 vector)
+{
+	return apic->reg[set + vector / 32] & BIT(vector % 32);
+}
+
+static void assign_vector(struct vtr_lapic *apic, enum vtr_lapic_reg set, u8 vector, bool on)
+{
+	if (on)
+		*word_of(apic, set, vector) |= BIT(vector % 32);
+	else
+		*word_of(apic, set, vector) &= ~BIT(vector % 32);
+}
+
+/* The highest vector of a set, -1: it is empty. */
+static int highest(const struct vtr_lapic *apic, enum vtr_lapic_reg set)
+{
+	for (int i = 7; i >= 0; i--)
+		if (apic->reg[set + i])
+			return 32 * i + fls(apic->reg[set + i]) - 1;
+	return -1;
+}
+
+/* ---- reset, enabling --------------------------------------------------------------------- */
+
+static bool software_enabled(const struct vtr_lapic *apic)
+{
+	return apic->reg[VTR_LAPIC_SVR] & SVR_ENABLE;
+}
+
+static void mask_all(struct vtr_lapic *apic)
+{
+	for (u32 nr = VTR_LAPIC_LVT_TIMER; nr <= VTR_LAPIC_LVT_ERROR; nr++)
+		apic->reg[nr] |= LVT_MASKED;
+}
+
+/* SDM 3A "Local APIC State After Power-Up or Reset" (11.4.7.1); an INIT does the same. */
+void vtr_lapic_reset(struct vtr_lapic *apic)
+{
+	memset(apic->reg, 0, sizeof(apic->reg));
+	apic->reg[VTR_LAPIC_VERSION] = VERSION;
+	apic->reg[VTR_LAPIC_ID] = apic->id << 24;
+	apic->reg[VTR_LAPIC_DFR] = DFR_FLAT;
+	apic->reg[VTR_LAPIC_SVR] = 0xff;
+	mask_all(apic);
+	apic->new_errors = 0;
+	apic->tsc_deadline = 0;
+	apic->count_from = 0;
+	apic->nmi = false;
+}
+
+void vtr_lapic_init(struct vtr_lapic *apic, u32 id, bool bsp)
+{
+	memset(apic, 0, sizeof(*apic));
+	apic->id = id;
+	apic->base = VTR_APIC_BASE | VTR_APIC_BASE_ON | (bsp ? VTR_APIC_BASE_BSP : 0);
+	vtr_lapic_reset(apic);
+	if (!bsp)
+		return;
+	/* As firmware leaves the first one: the 8259 works as if there was no APIC. */
+	apic->reg[VTR_LAPIC_SVR] |= SVR_ENABLE;
+	apic->reg[VTR_LAPIC_LVT_LINT0] = VTR_DELIVER_EXTINT << 8;
+	apic->reg[VTR_LAPIC_LVT_LINT1] = VTR_DELIVER_NMI << 8;
+}
+
+/* Registers that look different in x2APIC mode: SDM 3A "x2APIC State Transitions". */
+static void enter_x2apic(struct vtr_lapic *apic)
+{
+	apic->reg[VTR_LAPIC_ID] = apic->id;
+	apic->reg[VTR_LAPIC_LDR] = (apic->id >> 4) << 16 | BIT(apic->id & 0xf);
+	apic->reg[VTR_LAPIC_ICR_HIGH] = 0;
+}
+
+/**
+ * vtr_lapic_set_base() - WRMSR IA32_APIC_BASE
+ * @apic: the APIC
+ * @value: what is written
+ * @gpa_bits: width of a guest physical address
+ *
+ * SDM 3A "x2APIC State Transitions" (11.12.5) has the picture of the legal ways.
+ * Return: 0 or -EINVAL: #GP.
+ */
+int vtr_lapic_set_base(struct vtr_lapic *apic, u64 value, unsigned int gpa_bits)
+{
+	u64 known = VTR_APIC_BASE_BSP | VTR_APIC_BASE_X2 | VTR_APIC_BASE_ON |
+		    GENMASK_ULL(gpa_bits - 1, 12);
+	bool on = value & VTR_APIC_BASE_ON, x2 = value & VTR_APIC_BASE_X2;
+
+	if (value & ~known || (x2 && !on))
+		return -EINVAL;
+	/* x2APIC can only be left by switching off, and entered only from xAPIC. */
+	if (vtr_lapic_x2(apic) && on && !x2)
+		return -EINVAL;
+	if (x2 && !vtr_lapic_on(apic))
+		return -EINVAL;
+	if (vtr_lapic_on(apic) && !on)
+		vtr_lapic_reset(apic);
+	if (x2 && !vtr_lapic_x2(apic))
+		enter_x2apic(apic);
+	apic->base = value;
+	return 0;
+}
+
+/* ---- priorities ------------------------------------------------------------------------------ */
+
+/* SDM 3A "Task and Processor Priorities" (11.8.3.1). */
+u32 vtr_lapic_ppr(const struct vtr_lapic *apic)
+{
+	u32 tpr = apic->reg[VTR_LAPIC_TPR] & 0xff;
+	int in_service = highest(apic, VTR_LAPIC_ISR);
+	u32 class = in_service < 0 ? 0 : in_service & 0xf0;
+
+	return (tpr & 0xf0) >= class ? tpr : class;
+}
+
+/* The vector that the processor should take now, -1: none. */
+int vtr_lapic_next(const struct vtr_lapic *apic)
+{
+	int vector = highest(apic, VTR_LAPIC_IRR);
+
+	if (vector < 0 || !vtr_lapic_on(apic) || !software_enabled(apic))
+		return -1;
+	return (u32)(vector & 0xf0) > (vtr_lapic_ppr(apic) & 0xf0) ? vector : -1;
+}
+
+/* The processor takes @vector, which vtr_lapic_next() has named. */
+void vtr_lapic_take(struct vtr_lapic *apic, u8 vector)
+{
+	assign_vector(apic, VTR_LAPIC_IRR, vector, false);
+	assign_vector(apic, VTR_LAPIC_ISR, vector, true);
+}
+
+static void end_of_interrupt(struct vtr_lapic *apic, struct vtr_lapic_effect *effect)
+{
+	int vector = highest(apic, VTR_LAPIC_ISR);
+
+	if (vector < 0)
+		return;
+	assign_vector(apic, VTR_LAPIC_ISR, vector, false);
+	effect->what |= VTR_LAPIC_RECHECK;
+	if (test_vector(apic, VTR_LAPIC_TMR, vector) &&
+	    !(apic->reg[VTR_LAPIC_SVR] & SVR_KEEP_EOI)) {
+		effect->what |= VTR_LAPIC_ENDS;
+		effect->vector = vector;
+	}
+}
+
+/* ---- what comes in ------------------------------------------------------------------------- */
+
+static void raise_error(struct vtr_lapic *apic, u32 error);
+
+static void set_irr(struct vtr_lapic *apic, u8 vector, bool level)
+{
+	if (vector < 16) {
+		raise_error(apic, ESR_BAD_VECTOR);
+		return;
+	}
+	assign_vector(apic, VTR_LAPIC_TMR, vector, level);
+	assign_vector(apic, VTR_LAPIC_IRR, vector, true);
+}
+
+/* A new kind of error raises the error interrupt: SDM 3A "Error Handling" (11.5.3). */
+static void raise_error(struct vtr_lapic *apic, u32 error)
+{
+	u32 lvt = apic->reg[VTR_LAPIC_LVT_ERROR];
+	bool is_new = !(apic->new_errors & error);
+
+	apic->new_errors |= error;
+	/* A bad vector in this very entry must not raise itself again. */
+	if (is_new && !(lvt & LVT_MASKED) && (lvt & 0xff) >= 16)
+		set_irr(apic, lvt, false);
+}
+
+static bool logical_match(const struct vtr_lapic *apic, u32 dest)
+{
+	u32 ldr = apic->reg[VTR_LAPIC_LDR];
+
+	if (vtr_lapic_x2(apic))
+		return ldr >> 16 == dest >> 16 && ldr & dest & 0xffff;
+	ldr >>= 24;
+	if (apic->reg[VTR_LAPIC_DFR] == DFR_FLAT)
+		return ldr & dest;
+	return ldr >> 4 == dest >> 4 && ldr & dest & 0xf;
+}
+
+/**
+ * vtr_lapic_matches() - is a message for this APIC?
+ * @apic: the APIC
+ * @from: who sends it, NULL: no local APIC
+ * @message: the message
+ */
+bool vtr_lapic_matches(const struct vtr_lapic *apic, const struct vtr_lapic *from,
+		       const struct vtr_irq_message *message)
+{
+	if (!vtr_lapic_on(apic))
+		return false;
+	switch (message->shorthand) {
+	case VTR_TO_SELF:
+		return apic == from;
+	case VTR_TO_ALL:
+		return true;
+	case VTR_TO_OTHERS:
+		return apic != from;
+	}
+	if (message->broadcast)
+		return true;
+	if (message->logical)
+		return logical_match(apic, message->dest);
+	return message->dest == apic->id;
+}
+
+/**
+ * vtr_lapic_accept() - take a message that is for this APIC
+ * @apic: the APIC
+ * @message: the message
+ *
+ * Return: true if the vCPU has to look at its APIC.
+ */
+bool vtr_lapic_accept(struct vtr_lapic *apic, const struct vtr_irq_message *message)
+{
+	switch (message->mode) {
+	case VTR_DELIVER_FIXED:
+	case VTR_DELIVER_LOWEST:
+		if (!software_enabled(apic))
+			return false;
+		set_irr(apic, message->vector, message->level);
+		return true;
+	case VTR_DELIVER_NMI:
+		apic->nmi = true;
+		return true;
+	case VTR_DELIVER_INIT:
+		apic->init = true;
+		apic->sipi = false;
+		return true;
+	case VTR_DELIVER_STARTUP:
+		apic->sipi = true;
+		apic->sipi_page = message->vector;
+		return true;
+	default:
+		/* No SMM here; an ExtINT goes to the 8259's pin of the first vCPU. */
+		return false;
+	}
+}
+
+/* Does its pin LINT0 pass on what the 8259 says? */
+bool vtr_lapic_passes_extint(const struct vtr_lapic *apic)
+{
+	u32 lvt = apic->reg[VTR_LAPIC_LVT_LINT0];
+
+	/* Switched off, the pin is the INTR of a processor without an APIC. */
+	return !vtr_lapic_on(apic) ||
+	       (!(lvt & LVT_MASKED) && (lvt >> 8 & 7) == VTR_DELIVER_EXTINT);
+}
+
+/* ---- the timer ---------------------------------------------------------------------------------- */
+
+static enum timer_mode timer_mode(const struct vtr_lapic *apic)
+{
+	return (apic->reg[VTR_LAPIC_LVT_TIMER] & LVT_TIMER_MODE) >> 17;
+}
+
+/* Nanoseconds of one count: SDM 3A "Divide Configuration Register" (11.5.4). */
+static u64 count_ns(const struct vtr_lapic *apic)
+{
+	u32 divide = apic->reg[VTR_LAPIC_DIVIDE];
+	u32 code = (divide & 3) | (divide & 8) >> 1;
+
+	/* 0: by 2, 1: by 4, ... 6: by 128, 7: by 1. */
+	return (u64)VTR_CRYSTAL_NS << ((code + 1) & 7);
+}
+
+static u32 current_count(const struct vtr_lapic *apic, u64 now)
+{
+	u32 initial = apic->reg[VTR_LAPIC_INITIAL];
+	u64 gone;
+
+	if (!apic->count_from || now < apic->count_from)
+		return apic->count_from ? initial : 0;
+	gone = div64_u64(now - apic->count_from, count_ns(apic));
+	if (timer_mode(apic) == PERIODIC)
+		return initial - (u32)(gone - div64_u64(gone, initial) * initial);
+	return gone < initial ? initial - gone : 0;
+}
+
+static void start_count(struct vtr_lapic *apic, const struct vtr_moment *now)
+{
+	bool counts = apic->reg[VTR_LAPIC_INITIAL] && timer_mode(apic) < DEADLINE;
+
+	apic->count_from = counts ? now->ns : 0;
+}
+
+/**
+ * vtr_lapic_timer_due() - when does the timer expire?
+ * @apic: the APIC
+ * @now: both clocks
+ *
+ * Return: the moment on the host's clock, ns; 0: never.  It may lie in the past.
+ */
+u64 vtr_lapic_timer_due(const struct vtr_lapic *apic, const struct vtr_moment *now)
+{
+	u64 left;
+
+	if (timer_mode(apic) != DEADLINE)
+		return apic->count_from ?
+		       apic->count_from + apic->reg[VTR_LAPIC_INITIAL] * count_ns(apic) : 0;
+	if (!apic->tsc_deadline)
+		return 0;
+	if (apic->tsc_deadline <= now->tsc)
+		return now->ns;
+	left = apic->tsc_deadline - now->tsc;
+	/* Rounded up: an interrupt that comes early is a bug in the guest's eyes. */
+	return now->ns + mul_u64_u32_div(left, 1000000, now->tsc_khz) + 1;
+}
+
+/**
+ * vtr_lapic_timer_expire() - it may be time: do what the timer does then
+ * @apic: the APIC
+ * @now: both clocks
+ *
+ * A periodic timer that has fallen behind expires again as soon as the tick
+ * before was taken, so that a guest counts all of them.
+ * Return: true if it has expired; then there may be a new interrupt.
+ */
+bool vtr_lapic_timer_expire(struct vtr_lapic *apic, const struct vtr_moment *now)
+{
+	u32 lvt = apic->reg[VTR_LAPIC_LVT_TIMER];
+	u64 due = vtr_lapic_timer_due(apic, now);
+
+	if (!due || due > now->ns)
+		return false;
+	if (timer_mode(apic) == PERIODIC) {
+		if (!(lvt & LVT_MASKED) && test_vector(apic, VTR_LAPIC_IRR, lvt))
+			return false;
+		apic->count_from = due;
+	} else {
+		apic->count_from = 0;
+		apic->tsc_deadline = 0;
+	}
+	if (!(lvt & LVT_MASKED))
+		set_irr(apic, lvt, false);
+	return true;
+}
+
+u64 vtr_lapic_get_deadline(const struct vtr_lapic *apic)
+{
+	return timer_mode(apic) == DEADLINE ? apic->tsc_deadline : 0;
+}
+
+/* In the other modes of the timer the write has no effect. */
+void vtr_lapic_set_deadline(struct vtr_lapic *apic, u64 value)
+{
+	if (timer_mode(apic) == DEADLINE)
+		apic->tsc_deadline = value;
+}
+
+/* ---- registers: reading ---------------------------------------------------------------------------- */
+
+/* Registers that a program may read; outside of these lies nothing. */
+static bool readable(const struct vtr_lapic *apic, u32 nr)
+{
+	switch (nr) {
+	case VTR_LAPIC_ID: case VTR_LAPIC_VERSION: case VTR_LAPIC_TPR: case VTR_LAPIC_PPR:
+	case VTR_LAPIC_LDR: case VTR_LAPIC_SVR: case VTR_LAPIC_ISR ... VTR_LAPIC_ESR:
+	case VTR_LAPIC_ICR: case VTR_LAPIC_LVT_TIMER ... VTR_LAPIC_CURRENT:
+	case VTR_LAPIC_DIVIDE:
+		return true;
+	case VTR_LAPIC_APR: case VTR_LAPIC_DFR: case VTR_LAPIC_ICR_HIGH: case VTR_LAPIC_EOI:
+		return !vtr_lapic_x2(apic);
+	default:
+		return false;
+	}
+}
+
+/* In x2APIC mode a register that is not there is a #GP, in the page it is an error. */
+static int no_register(struct vtr_lapic *apic)
+{
+	if (vtr_lapic_x2(apic))
+		return -EINVAL;
+	raise_error(apic, ESR_BAD_REGISTER);
+	return 0;
+}
+
+/**
+ * vtr_lapic_read() - read a register
+ * @apic: the APIC, switched on
+ * @nr: enum vtr_lapic_reg
+ * @now: both clocks
+ * @value: out: 32 bits; of the ICR in x2APIC mode 64
+ *
+ * Return: 0, or -EINVAL: #GP (x2APIC mode only).
+ */
+int vtr_lapic_read(struct vtr_lapic *apic, u32 nr, const struct vtr_moment *now, u64 *value)
+{
+	*value = 0;
+	if (!readable(apic, nr))
+		return no_register(apic);
+	switch (nr) {
+	case VTR_LAPIC_PPR:
+		*value = vtr_lapic_ppr(apic);
+		return 0;
+	case VTR_LAPIC_APR:
+	case VTR_LAPIC_EOI:
+		return 0;
+	case VTR_LAPIC_CURRENT:
+		*value = timer_mode(apic) < DEADLINE ? current_count(apic, now->ns) : 0;
+		return 0;
+	case VTR_LAPIC_ICR:
+		*value = apic->reg[nr];
+		if (vtr_lapic_x2(apic))
+			*value |= (u64)apic->reg[VTR_LAPIC_ICR_HIGH] << 32;
+		return 0;
+	default:
+		*value = apic->reg[nr];
+		return 0;
+	}
+}
+
+/* ---- registers: writing -------------------------------------------------------------------------------- */
+
+/* Bits that a program can set in each LVT entry. */
+static u32 lvt_writable(u32 nr)
+{
+	switch (nr) {
+	case VTR_LAPIC_LVT_TIMER:
+		return 0xff | LVT_MASKED | LVT_TIMER_MODE;
+	case VTR_LAPIC_LVT_LINT0:
+	case VTR_LAPIC_LVT_LINT1:
+		return 0x7ff | BIT(13) | LVT_LEVEL | LVT_MASKED;
+	case VTR_LAPIC_LVT_ERROR:
+		return 0xff | LVT_MASKED;
+	default:
+		return 0x7ff | LVT_MASKED;
+	}
+}
+
+static void write_lvt(struct vtr_lapic *apic, u32 nr, u32 value, const struct vtr_moment *now,
+		      struct vtr_lapic_effect *effect)
+{
+	enum timer_mode before = timer_mode(apic);
+
+	value &= lvt_writable(nr);
+	if (!software_enabled(apic))
+		value |= LVT_MASKED;
+	apic->reg[nr] = value;
+	if (nr != VTR_LAPIC_LVT_TIMER)
+		return;
+	effect->what |= VTR_LAPIC_TIMER;
+	/* Between the deadline and the counting modes the timer stops. */
+	if ((before == DEADLINE) != (timer_mode(apic) == DEADLINE)) {
+		apic->tsc_deadline = 0;
+		apic->count_from = 0;
+		apic->reg[VTR_LAPIC_INITIAL] = 0;
+	}
+}
+
+static void write_svr(struct vtr_lapic *apic, u32 value, struct vtr_lapic_effect *effect)
+{
+	apic->reg[VTR_LAPIC_SVR] = value & (0xff | SVR_ENABLE | SVR_KEEP_EOI);
+	if (!software_enabled(apic))
+		mask_all(apic);
+	effect->what |= VTR_LAPIC_RECHECK | VTR_LAPIC_TIMER;
+}
+
+/* A message has been sent at once: its delivery is never pending. */
+static void send(struct vtr_lapic *apic, u32 low, u32 high, struct vtr_lapic_effect *effect)
+{
+	struct vtr_irq_message *ipi = &effect->ipi;
+	bool x2 = vtr_lapic_x2(apic);
+
+	*ipi = (struct vtr_irq_message) {
+		.dest = x2 ? high : high >> 24,
+		.logical = low & ICR_LOGICAL,
+		.shorthand = low >> 18 & 3,
+		.mode = low >> 8 & 7,
+		.vector = low,
+	};
+	ipi->broadcast = ipi->dest == (x2 ? ~0U : 0xff) && (x2 || !ipi->logical);
+	/* "INIT level de-assert" is for processors of long ago. */
+	if (ipi->mode == VTR_DELIVER_INIT && low & ICR_LEVEL && !(low & ICR_ASSERT))
+		return;
+	if (ipi->mode <= VTR_DELIVER_LOWEST && ipi->vector < 16) {
+		raise_error(apic, ESR_BAD_SEND);
+		effect->what |= VTR_LAPIC_RECHECK;
+		return;
+	}
+	effect->what |= VTR_LAPIC_SENDS;
+}
+
+static void write_divide(struct vtr_lapic *apic, u32 value, const struct vtr_moment *now,
+			 struct vtr_lapic_effect *effect)
+{
+	u32 left = current_count(apic, now->ns);
+
+	apic->reg[VTR_LAPIC_DIVIDE] = value & 0xb;
+	/* What is left is counted at the new rate. */
+	if (apic->count_from)
+		apic->count_from = now->ns -
+				   (apic->reg[VTR_LAPIC_INITIAL] - left) * count_ns(apic);
+	effect->what |= VTR_LAPIC_TIMER;
+}
+
+static int write_common(struct vtr_lapic *apic, u32 nr, u32 value, const struct vtr_moment *now,
+			struct vtr_lapic_effect *effect)
+{
+	switch (nr) {
+	case VTR_LAPIC_TPR:
+		apic->reg[nr] = value & 0xff;
+		effect->what |= VTR_LAPIC_RECHECK;
+		return 0;
+	case VTR_LAPIC_EOI:
+		end_of_interrupt(apic, effect);
+		return 0;
+	case VTR_LAPIC_SVR:
+		write_svr(apic, value, effect);
+		return 0;
+	case VTR_LAPIC_ESR:
+		apic->reg[nr] = apic->new_errors;
+		apic->new_errors = 0;
+		return 0;
+	case VTR_LAPIC_LVT_TIMER ... VTR_LAPIC_LVT_ERROR:
+		write_lvt(apic, nr, value, now, effect);
+		return 0;
+	case VTR_LAPIC_INITIAL:
+		if (timer_mode(apic) == DEADLINE)
+			return 0;
+		apic->reg[nr] = value;
+		start_count(apic, now);
+		effect->what |= VTR_LAPIC_TIMER;
+		return 0;
+	case VTR_LAPIC_DIVIDE:
+		write_divide(apic, value, now, effect);
+		return 0;
+	default:
+		return no_register(apic);
+	}
+}
+
+/* The page of the xAPIC. */
+static int write_xapic(struct vtr_lapic *apic, u32 nr, u32 value, const struct vtr_moment *now,
+		       struct vtr_lapic_effect *effect)
+{
+	switch (nr) {
+	case VTR_LAPIC_ID:
+	case VTR_LAPIC_VERSION:
+	case VTR_LAPIC_PPR:
+	case VTR_LAPIC_APR:
+	case VTR_LAPIC_CURRENT:
+	case VTR_LAPIC_ISR ... VTR_LAPIC_ESR - 1:
+		return 0;	/* read-only */
+	case VTR_LAPIC_LDR:
+		apic->reg[nr] = value & 0xff000000;
+		return 0;
+	case VTR_LAPIC_DFR:
+		apic->reg[nr] = value | 0x0fffffff;
+		return 0;
+	case VTR_LAPIC_ICR_HIGH:
+		apic->reg[nr] = value & 0xff000000;
+		return 0;
+	case VTR_LAPIC_ICR:
+		apic->reg[nr] = value & ~ICR_PENDING;
+		send(apic, value, apic->reg[VTR_LAPIC_ICR_HIGH], effect);
+		return 0;
+	default:
+		return write_common(apic, nr, value, now, effect);
+	}
+}
+
+/* Reserved bits must be zero there: SDM 3A "x2APIC Register Address Space". */
+static bool x2_reserved(u32 nr, u64 value)
+{
+	switch (nr) {
+	case VTR_LAPIC_EOI:
+	case VTR_LAPIC_ESR:
+		return value;
+	case VTR_LAPIC_TPR:
+	case VTR_LAPIC_SELF_IPI:
+		return value & ~0xffULL;
+	case VTR_LAPIC_SVR:
+		return value & ~(u64)(0xff | SVR_ENABLE | SVR_KEEP_EOI);
+	case VTR_LAPIC_LVT_TIMER ... VTR_LAPIC_LVT_ERROR:
+		return value & ~(u64)(lvt_writable(nr) | ICR_PENDING | LVT_REMOTE_IRR);
+	case VTR_LAPIC_DIVIDE:
+		return value & ~0xbULL;
+	case VTR_LAPIC_ICR:
+		return (u32)value & ~(0xcfff | GENMASK(19, 18));
+	default:
+		return value >> 32;
+	}
+}
+
+static int write_x2apic(struct vtr_lapic *apic, u32 nr, u64 value, const struct vtr_moment *now,
+			struct vtr_lapic_effect *effect)
+{
+	if (x2_reserved(nr, value))
+		return -EINVAL;
+	switch (nr) {
+	case VTR_LAPIC_ICR:
+		apic->reg[nr] = (u32)value & ~ICR_PENDING;
+		apic->reg[VTR_LAPIC_ICR_HIGH] = value >> 32;
+		send(apic, value, value >> 32, effect);
+		return 0;
+	case VTR_LAPIC_SELF_IPI:
+		send(apic, VTR_TO_SELF << 18 | (u32)value, 0, effect);
+		return 0;
+	default:
+		return write_common(apic, nr, value, now, effect);
+	}
+}
+
+/**
+ * vtr_lapic_write() - write a register
+ * @apic: the APIC, switched on
+ * @nr: enum vtr_lapic_reg
+ * @value: 32 bits; to the ICR in x2APIC mode 64
+ * @now: both clocks
+ * @effect: out: what the caller has to do
+ *
+ * Return: 0, or -EINVAL: #GP (x2APIC mode only).
+ */
+int vtr_lapic_write(struct vtr_lapic *apic, u32 nr, u64 value, const struct vtr_moment *now,
+		    struct vtr_lapic_effect *effect)
+{
+	*effect = (struct vtr_lapic_effect) {};
+	if (vtr_lapic_x2(apic))
+		return write_x2apic(apic, nr, value, now, effect);
+	return write_xapic(apic, nr, value, now, effect);
+}
