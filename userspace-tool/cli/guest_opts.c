@@ -22,7 +22,7 @@ const struct opt_group common_options = OPT_GROUP("every command", common_rows);
 static const char *const mode_words[] = { "auto", "real", "protected", "long",
 					  NULL };
 static const char *const format_words[] = { "auto", "flat", "elf", "multiboot",
-					    NULL };
+					    "linux", NULL };
 
 static const struct opt guest_rows[] = {
 	{ "memory", 'm', OPT_SIZE, offsetof(struct options, memory), "SIZE",
@@ -44,10 +44,15 @@ static const struct opt guest_rows[] = {
 	  "real, protected or long; auto: real for a flat binary, protected for ELF32 and multiboot, long for ELF64",
 	  mode_words, 0, 0 },
 	{ "format", 0, OPT_CHOICE, offsetof(struct options, format), "FORMAT",
-	  "auto", "flat, elf or multiboot; auto: flat with --flat, else multiboot if there is a multiboot header, else ELF",
+	  "auto", "flat, elf, multiboot or linux; auto: flat with --flat, else what the file's header says",
 	  format_words, 0, 0 },
 	{ "append", 0, OPT_STRING, offsetof(struct options, append), "TEXT",
 	  NULL, "command line for the guest; the arguments behind -- follow it",
+	  NULL, 0, 0 },
+	{ "initrd", 0, OPT_STRING, offsetof(struct options, initrd), "FILE",
+	  NULL, "initial RAM disk for a Linux kernel", NULL, 0, 0 },
+	{ "irqchip", 0, OPT_FLAG, offsetof(struct options, irqchip), NULL, NULL,
+	  "give the guest the interrupt controllers and timers of a PC; a Linux kernel gets them anyway",
 	  NULL, 0, 0 },
 	{ "module", 0, OPT_LIST, offsetof(struct options, modules),
 	  "FILE[,TEXT]", NULL,

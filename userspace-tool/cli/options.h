@@ -29,7 +29,8 @@ struct opt_list {
 };
 
 enum boot_mode { MODE_AUTO, MODE_REAL, MODE_PROTECTED, MODE_LONG };
-enum image_format { FORMAT_AUTO, FORMAT_FLAT, FORMAT_ELF, FORMAT_MULTIBOOT };
+enum image_format { FORMAT_AUTO, FORMAT_FLAT, FORMAT_ELF, FORMAT_MULTIBOOT,
+		    FORMAT_LINUX };
 enum until_kind { UNTIL_NONE, UNTIL_CPUID, UNTIL_MSR, UNTIL_IO, UNTIL_HLT,
 		  UNTIL_HYPERCALL, UNTIL_SLAT, UNTIL_IRQ, UNTIL_TRIPLE,
 		  UNTIL_CR, UNTIL_DR, UNTIL_EXCEPTION };
@@ -49,6 +50,8 @@ struct options {
 	unsigned int mode;
 	unsigned int format;
 	const char *append;
+	const char *initrd;
+	bool irqchip;
 	struct opt_list modules;
 	struct opt_u64 boot_area;
 	const char *serial;

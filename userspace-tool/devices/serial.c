@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Registers of the 16550 UART as far as a polling driver can see them.
+ * Registers of the 16550 UART, and its interrupt line.
  *
  *   offset  read             write            with LCR.DLAB = 1
  *   0       RBR received     THR to send      DLL divisor, low
@@ -24,6 +24,7 @@
 #define LCR_DLAB	0x80
 #define MCR_MASK	0x1f
 #define MCR_LOOP	0x10
+#define MCR_OUT2	0x08	/* connects the interrupt line on a PC */
 #define IER_MASK	0x0f
 #define IER_RX		0x01
 #define IER_TX		0x02
@@ -64,13 +65,6 @@ static uint8_t pop(struct serial_regs *regs)
 	return byte;
 }
 
-bool serial_receive(struct serial *serial, uint8_t byte)
-{
-	/* In loop-back the line is cut off; the byte waits for its end. */
-	if (serial->regs.mcr & MCR_LOOP)
-		return false;
-	return push(&serial->regs, byte);
-}
 
 static void transmit(struct serial *serial, uint8_t byte)
 {
@@ -84,19 +78,50 @@ static void transmit(struct serial *serial, uint8_t byte)
 }
 
 /* Highest priority first: line status, received data, transmitter empty. */
+static uint8_t cause(const struct serial_regs *regs)
+{
+	if ((regs->ier & IER_LINE) && regs->overrun)
+		return IIR_LINE;
+	if ((regs->ier & IER_RX) && regs->fifo_count)
+		return IIR_RX;
+	if ((regs->ier & IER_TX) && regs->thre_pending)
+		return IIR_TX;
+	return IIR_NONE;
+}
+
+/* Reading it is what ends "transmitter empty". */
 static uint8_t read_iir(struct serial_regs *regs)
 {
-	uint8_t fifos = regs->fcr & FCR_ENABLE ? IIR_FIFOS : 0;
+	uint8_t now = cause(regs);
 
-	if ((regs->ier & IER_LINE) && regs->overrun)
-		return IIR_LINE | fifos;
-	if ((regs->ier & IER_RX) && regs->fifo_count)
-		return IIR_RX | fifos;
-	if ((regs->ier & IER_TX) && regs->thre_pending) {
+	if (now == IIR_TX)
 		regs->thre_pending = 0;
-		return IIR_TX | fifos;
-	}
-	return IIR_NONE | fifos;
+	return now | (regs->fcr & FCR_ENABLE ? IIR_FIFOS : 0);
+}
+
+/* Something has changed: does the line? */
+static void update_line(struct serial *serial)
+{
+	const struct serial_regs *regs = &serial->regs;
+	bool line = (regs->mcr & MCR_OUT2) && !(regs->mcr & MCR_LOOP) &&
+		    cause(regs) != IIR_NONE;
+
+	if (line == serial->line || !serial->irq)
+		return;
+	serial->line = line;
+	serial->irq(serial->irq_context, line);
+}
+
+bool serial_receive(struct serial *serial, uint8_t byte)
+{
+	bool taken;
+
+	/* In loop-back the line is cut off; the byte waits for its end. */
+	if (serial->regs.mcr & MCR_LOOP)
+		return false;
+	taken = push(&serial->regs, byte);
+	update_line(serial);
+	return taken;
 }
 
 static uint8_t read_lsr(struct serial_regs *regs)
@@ -121,12 +146,10 @@ static uint8_t read_msr(const struct serial_regs *regs)
 	return (mcr & 0x01) << 5 | (mcr & 0x02) << 3 | (mcr & 0x0c) << 4;
 }
 
-static uint64_t serial_read(void *self, unsigned int offset, unsigned int bytes)
+static uint8_t read_register(struct serial_regs *regs, unsigned int offset)
 {
-	struct serial_regs *regs = &((struct serial *)self)->regs;
 	bool dlab = regs->lcr & LCR_DLAB;
 
-	(void)bytes;
 	switch (offset) {
 	case 0:
 		return dlab ? regs->dll : pop(regs);
@@ -145,6 +168,16 @@ static uint64_t serial_read(void *self, unsigned int offset, unsigned int bytes)
 	default:
 		return regs->scr;
 	}
+}
+
+static uint64_t serial_read(void *self, unsigned int offset, unsigned int bytes)
+{
+	struct serial *serial = self;
+	uint8_t value = read_register(&serial->regs, offset);
+
+	(void)bytes;
+	update_line(serial);
+	return value;
 }
 
 /* Switching the FIFO on or off empties it, as on the chip. */
@@ -201,6 +234,7 @@ static void serial_write(void *self, unsigned int offset, unsigned int bytes,
 	default:	/* LSR and MSR are read-only */
 		break;
 	}
+	update_line(serial);
 }
 
 static void serial_reset(void *self)
@@ -223,6 +257,7 @@ static int serial_load(void *self, const void *state)
 	    (regs.ier & ~IER_MASK))
 		return -EINVAL;
 	((struct serial *)self)->regs = regs;
+	update_line(self);
 	return 0;
 }
 
@@ -242,6 +277,13 @@ void serial_init(struct serial *serial,
 {
 	*serial = (struct serial){ .send = send, .context = context };
 	serial_reset(serial);
+}
+
+void serial_connect(struct serial *serial, void (*irq)(void *context, bool level),
+		    void *context)
+{
+	serial->irq = irq;
+	serial->irq_context = context;
 }
 
 /* Nothing is held yet; here so that every device has the pair. */

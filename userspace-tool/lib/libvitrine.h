@@ -132,12 +132,23 @@ int vtr_default_cpuid(struct vtr_dev *dev, struct vtr_cpuid_entry *entries,
  * @dev: the device
  * @name: letters, digits, '.', '_' and '-', at most 31; NULL: the module's choice
  * @flags: VTR_VM_TRACE or 0
+ * @irqchip: VTR_IRQCHIP_USER or VTR_IRQCHIP_MODULE
  * @vm: out: the handle
  *
  * Return: 0; -EINVAL: bad name or flag; -ENOMEM; -EMFILE.
  */
 int vtr_vm_create(struct vtr_dev *dev, const char *name, uint32_t flags,
-		  struct vtr_vm **vm);
+		  uint32_t irqchip, struct vtr_vm **vm);
+
+/**
+ * vtr_vm_irq_line() - set an interrupt line
+ * @vm: the VM, made with VTR_IRQCHIP_MODULE
+ * @line: 0 to 23, not 2
+ * @level: high or low
+ *
+ * Return: 0; -EINVAL: no such line; -ENODEV: the VM has no interrupt controllers.
+ */
+int vtr_vm_irq_line(struct vtr_vm *vm, uint32_t line, bool level);
 
 /**
  * vtr_vm_destroy() - let go of a VM

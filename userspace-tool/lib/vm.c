@@ -205,9 +205,9 @@ int vtr_default_cpuid(struct vtr_dev *dev, struct vtr_cpuid_entry *entries,
 }
 
 int vtr_vm_create(struct vtr_dev *dev, const char *name, uint32_t flags,
-		  struct vtr_vm **out)
+		  uint32_t irqchip, struct vtr_vm **out)
 {
-	struct vtr_create_vm arg = { .size = sizeof(arg), .flags = flags };
+	struct vtr_create_vm arg = { .size = sizeof(arg), .flags = flags, .irqchip = irqchip };
 	struct vtr_vm *vm;
 
 	if (name && strlen(name) >= sizeof(arg.name))
@@ -238,6 +238,13 @@ void vtr_vm_destroy(struct vtr_vm *vm)
 		return;
 	vtr_ops->close(vm->fd);
 	free(vm);
+}
+
+int vtr_vm_irq_line(struct vtr_vm *vm, uint32_t line, bool level)
+{
+	struct vtr_irq_line arg = { .size = sizeof(arg), .line = line, .level = level };
+
+	return vtr_call(vm->fd, VTR_VM_IRQ_LINE, &arg, "line %u", line);
 }
 
 int vtr_vm_set_slot(struct vtr_vm *vm, uint32_t slot, uint64_t gpa, void *hva,

@@ -168,8 +168,8 @@ static int place_command_line(struct loader *loader)
 		return ret;
 	if (loader->mode == MODE_REAL)
 		return load_refuse(loader, "a guest in real mode gets no command line: leave out --append and arguments");
-	loader->command_line = loader->boot_area + BOOT_INFO;
-	return guest_mem_write(loader->mem, loader->command_line, line,
+	loader->esi = loader->boot_area + BOOT_INFO;
+	return guest_mem_write(loader->mem, loader->esi, line,
 			       strlen(line) + 1);
 }
 
@@ -185,19 +185,23 @@ static int choose_format(struct loader *loader)
 	loader->format = options->format;
 	if (loader->format == FORMAT_AUTO && options->flat.given)
 		loader->format = FORMAT_FLAT;
+	if (loader->format == FORMAT_AUTO && linux_is_kernel(&loader->image))
+		loader->format = FORMAT_LINUX;
 	if (loader->format == FORMAT_AUTO &&
 	    multiboot_find(&loader->image) >= 0)
 		loader->format = FORMAT_MULTIBOOT;
 	if (loader->format == FORMAT_AUTO && is_elf(&loader->image))
 		loader->format = FORMAT_ELF;
 	if (loader->format == FORMAT_AUTO)
-		return load_refuse(loader, "neither an ELF file nor a multiboot kernel: give --flat ADDR if it is a flat binary");
+		return load_refuse(loader, "neither a Linux kernel nor an ELF file nor a multiboot kernel: give --flat ADDR if it is a flat binary");
 	if (loader->format != FORMAT_FLAT && options->flat.given)
-		return load_refuse(loader, "--flat does not go with --format elf or multiboot");
+		return load_refuse(loader, "--flat does not go with --format elf, multiboot or linux");
 	if (loader->format == FORMAT_FLAT && !options->flat.given)
 		return load_refuse(loader, "--format flat needs --flat ADDR");
 	if (loader->format != FORMAT_MULTIBOOT && options->modules.nr)
 		return load_refuse(loader, "--module is for multiboot kernels");
+	if (loader->format != FORMAT_LINUX && options->initrd)
+		return load_refuse(loader, "--initrd is for Linux kernels");
 	return 0;
 }
 
@@ -208,6 +212,8 @@ static int load_by_format(struct loader *loader)
 		return load_flat(loader);
 	case FORMAT_ELF:
 		return load_elf(loader);
+	case FORMAT_LINUX:
+		return load_linux(loader);
 	default:
 		return load_multiboot(loader);
 	}
@@ -239,6 +245,8 @@ static int load_image(struct loader *loader)
 		ret = place_boot_area(loader);
 	if (!ret && loader->format == FORMAT_MULTIBOOT)
 		ret = multiboot_write_info(loader);
+	else if (!ret && loader->format == FORMAT_LINUX)
+		ret = linux_write_info(loader);
 	else if (!ret)
 		ret = place_command_line(loader);
 	if (!ret)

@@ -3,7 +3,7 @@
  * Loading a guest: from a file to bytes in guest memory and an entry point.
  *
  * run/machine.c calls load_guest(); load.c chooses among load_flat.c,
- * load_elf.c and load_multiboot.c; run/boot.c makes register values of the
+ * load_elf.c, load_multiboot.c and load_linux.c; run/boot.c makes register values of the
  * result.
  *
  * Subtle: every piece of guest memory that is filled is claimed first, so an
@@ -51,7 +51,9 @@ struct claim {
  * @entry: guest physical address to begin at
  * @eax: EAX at entry (multiboot's magic number)
  * @ebx: EBX at entry (multiboot's information)
- * @command_line: address of the command line, 0: none
+ * @esi: ESI at entry: address of the command line or of Linux' zero page; 0: none
+ * @ramdisk: where Linux' initial RAM disk lies
+ * @ramdisk_bytes: its length, 0: there is none
  * @boot_area: address of the boot area; not valid in real mode
  * @identity_gib: GiB that the identity page tables map
  * @nr_claims: pieces of guest memory in use
@@ -66,7 +68,9 @@ struct loader {
 	uint64_t entry;
 	uint32_t eax;
 	uint32_t ebx;
-	uint64_t command_line;
+	uint64_t esi;
+	uint64_t ramdisk;
+	uint64_t ramdisk_bytes;
 	uint64_t boot_area;
 	unsigned int identity_gib;
 	unsigned int nr_claims;
@@ -111,6 +115,12 @@ int64_t multiboot_find(const struct image *image);
 int load_flat(struct loader *loader);
 int load_elf(struct loader *loader);
 int load_multiboot(struct loader *loader);
+int load_linux(struct loader *loader);
+
+bool linux_is_kernel(const struct image *image);
+
+/* The page that tells the kernel about its machine, once the boot area is placed. */
+int linux_write_info(struct loader *loader);
 
 /* Modules, memory map and texts into the boot area, once that is placed. */
 int multiboot_write_info(struct loader *loader);

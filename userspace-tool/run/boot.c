@@ -39,6 +39,9 @@
 #define SEL_DATA	0x10
 #define SEL_CODE64	0x18
 #define SEL_TSS		0x20
+/* Linux wants these two the other way round. */
+#define SEL_LINUX_CODE	0x10
+#define SEL_LINUX_DATA	0x18
 
 #define PTE_PRESENT	(1ull << 0)
 #define PTE_WRITE	(1ull << 1)
@@ -51,7 +54,7 @@
  */
 static int write_gdt(const struct loader *loader)
 {
-	static const uint64_t gdt[] = {
+	uint64_t gdt[] = {
 		0,
 		0x00cf9b000000ffff,	/* 32-bit code */
 		0x00cf93000000ffff,	/* data */
@@ -60,6 +63,12 @@ static int write_gdt(const struct loader *loader)
 		0,
 	};
 
+	if (loader->format == FORMAT_LINUX) {
+		uint64_t data = gdt[SEL_DATA / 8];
+
+		gdt[SEL_LINUX_CODE / 8] = gdt[SEL_CODE64 / 8];
+		gdt[SEL_LINUX_DATA / 8] = data;
+	}
 	return guest_mem_write(loader->mem, loader->boot_area + BOOT_GDT, gdt,
 			       sizeof(gdt));
 }
@@ -154,10 +163,13 @@ static void protected_mode(const struct loader *loader,
 			   struct vtr_sregs *sregs, struct vtr_regs *regs)
 {
 	bool is_long = loader->mode == MODE_LONG;
-	struct vtr_segment data = flat_segment(SEL_DATA, SEG_DATA32);
+	bool is_linux = loader->format == FORMAT_LINUX;
+	struct vtr_segment data = flat_segment(is_linux ? SEL_LINUX_DATA : SEL_DATA,
+					       SEG_DATA32);
+	uint16_t code64 = is_linux ? SEL_LINUX_CODE : SEL_CODE64;
 
 	set_data_segments(sregs, &data);
-	sregs->seg[VTR_CS] = is_long ? flat_segment(SEL_CODE64, SEG_CODE64) :
+	sregs->seg[VTR_CS] = is_long ? flat_segment(code64, SEG_CODE64) :
 				       flat_segment(SEL_CODE32, SEG_CODE32);
 	sregs->seg[VTR_TR] = (struct vtr_segment){
 		.limit = 0x67,
@@ -172,7 +184,7 @@ static void protected_mode(const struct loader *loader,
 	sregs->idtr = (struct vtr_table_register){ 0 };
 	sregs->cr0 |= CR0_PE;
 	regs->rip = loader->entry;
-	regs->gpr[VTR_RSI] = loader->command_line;
+	regs->gpr[VTR_RSI] = loader->esi;
 }
 
 /* SSE is on in long mode: every x86-64 compiler takes it for granted. */

@@ -20,6 +20,8 @@
 #include "boot.h"
 #include "machine.h"
 
+#define SERIAL_LINE	4
+
 /* The lock is held: a device is being written. */
 static void end_locked(struct machine *machine, enum outcome_kind kind,
 		       int status, const char *fmt, va_list args)
@@ -98,7 +100,8 @@ static int plug_devices(struct machine *machine)
 
 static void say_loaded(const struct machine *machine)
 {
-	static const char *const formats[] = { "", "flat", "ELF", "multiboot" };
+	static const char *const formats[] = { "", "flat", "ELF", "multiboot",
+					       "Linux" };
 	static const char *const modes[] = { "", "real", "protected", "long" };
 	const struct loader *loader = &machine->loader;
 
@@ -121,6 +124,8 @@ static int load(struct machine *machine)
 	if (!ret)
 		ret = load_guest(&machine->loader, machine->options,
 				 &machine->mem);
+	machine->irqchip = machine->options->irqchip ||
+			   machine->loader.format == FORMAT_LINUX;
 	if (!ret)
 		ret = boot_prepare(&machine->loader);
 	if (!ret && machine->options->verbose)
@@ -128,11 +133,24 @@ static int load(struct machine *machine)
 	return ret;
 }
 
+/* A failure means that the VM has been stopped: its end is told elsewhere. */
+static void set_serial_line(void *context, bool level)
+{
+	struct machine *machine = context;
+
+	vtr_vm_irq_line(machine->vm, SERIAL_LINE, level);
+}
+
 static int create_vm(struct machine *machine, bool trace)
 {
 	int ret = vtr_vm_create(machine->dev, machine->options->name,
-				trace ? VTR_VM_TRACE : 0, &machine->vm);
+				trace ? VTR_VM_TRACE : 0,
+				machine->irqchip ? VTR_IRQCHIP_MODULE :
+						   VTR_IRQCHIP_USER,
+				&machine->vm);
 
+	if (!ret && machine->irqchip)
+		serial_connect(&machine->serial, set_serial_line, machine);
 	for (unsigned int i = 0; !ret && i < machine->mem.nr_regions; i++) {
 		const struct guest_region *region = &machine->mem.region[i];
 
@@ -153,11 +171,14 @@ static int create_cpu(struct machine *machine, unsigned int id, bool trace)
 		ret = vtr_trace_open(cpu->vcpu, &cpu->trace);
 	if (ret)
 		return ret;
-	cpu->started = id == 0 || machine->options->all_cpus;
+	cpu->started = id == 0 || machine->options->all_cpus || machine->irqchip;
 	/* A vCPU that is not started stays in its reset state and never runs. */
 	if (!cpu->started)
 		return 0;
 	machine->nr_started++;
+	/* The others wait in the module until a processor starts them by IPI. */
+	if (id && machine->irqchip && !machine->options->all_cpus)
+		return 0;
 	return boot_vcpu(&machine->loader, cpu->vcpu);
 }
 

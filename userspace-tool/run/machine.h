@@ -86,6 +86,7 @@ struct cpu {
  * @nr_started: vCPUs that begin at the entry point
  * @cpus: the vCPUs
  * @halted: started vCPUs that wait for nothing
+ * @irqchip: the module has the guest's interrupt controllers
  * @marks: VTR_HC_MARK hypercalls so far
  * @stop: set when @outcome is; read without the lock
  * @done_fd: eventfd that wakes run_vm() when @outcome is set
@@ -112,6 +113,7 @@ struct machine {
 	unsigned int nr_started;
 	struct cpu *cpus;
 	unsigned int halted;
+	bool irqchip;
 	uint64_t marks;
 	bool stop;
 	int done_fd;

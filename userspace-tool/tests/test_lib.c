@@ -75,14 +75,14 @@ static void test_vm(void)
 
 	fake_install();
 	vtr_open(NULL, &dev);
-	is_num(vtr_vm_create(dev, "no blanks", 0, &vm), -EINVAL, "bad name");
+	is_num(vtr_vm_create(dev, "no blanks", 0, 0, &vm), -EINVAL, "bad name");
 	has(vtr_last_error(), "VTR_CREATE_VM(name 'no blanks')",
 	    "call and argument are named");
 	has(vtr_last_error(), "letters, digits", "and the rule");
 	is_num(vtr_vm_create(dev,
-			     "a-name-that-is-longer-than-32-bytes", 0, &vm),
+			     "a-name-that-is-longer-than-32-bytes", 0, 0, &vm),
 	       -EINVAL, "a long name never reaches the module");
-	is_num(vtr_vm_create(dev, "alice", VTR_VM_TRACE, &vm), 0, "a VM");
+	is_num(vtr_vm_create(dev, "alice", VTR_VM_TRACE, 0, &vm), 0, "a VM");
 	is_num(vtr_vm_set_slot(vm, 0, 0x1234, memory, 4096, 0), -EINVAL,
 	       "a misaligned slot");
 	has(vtr_last_error(), "multiples of 4 KiB", "its remedy");
@@ -116,7 +116,7 @@ static void setup(uint32_t flags)
 {
 	fake_install();
 	vtr_open(NULL, &dev);
-	vtr_vm_create(dev, NULL, flags, &vm);
+	vtr_vm_create(dev, NULL, flags, 0, &vm);
 	vtr_vcpu_create(vm, 0, 0, &vcpu);
 }
 

@@ -276,7 +276,7 @@ static void test_disasm(void)
 
 	fake_install();
 	vtr_open(NULL, &dev);
-	vtr_vm_create(dev, NULL, 0, &vm);
+	vtr_vm_create(dev, NULL, 0, 0, &vm);
 	vtr_vcpu_create(vm, 0, 0, &vcpu);
 	guest_mem_init(&mem, 64 << 10);
 	guest_mem_write(&mem, 0xffe, "\xb8\x78\x56\x34\x12", 5);
