@@ -98,6 +98,14 @@ bool vtr_i8259_output(const struct vtr_i8259 *pic)
 	return requests(&pic->one[0], true) < 8;
 }
 
+/* Has a request of @line, which is not masked, not been acknowledged? */
+bool vtr_i8259_waits(const struct vtr_i8259 *pic, unsigned int line)
+{
+	const struct vtr_i8259_one *one = &pic->one[line / 8];
+
+	return one->irr & ~one->imr & BIT(line % 8);
+}
+
 /* ---- acknowledge and end ----------------------------------------------------------------- */
 
 /* Return: the line, or the spurious one if the request has gone meanwhile. */

@@ -52,6 +52,7 @@ u8 vtr_i8259_read(struct vtr_i8259 *pic, u16 port);
 void vtr_i8259_write(struct vtr_i8259 *pic, u16 port, u8 value);
 void vtr_i8259_set_line(struct vtr_i8259 *pic, unsigned int line, bool high);
 bool vtr_i8259_output(const struct vtr_i8259 *pic);
+bool vtr_i8259_waits(const struct vtr_i8259 *pic, unsigned int line);
 u8 vtr_i8259_acknowledge(struct vtr_i8259 *pic);
 
 #endif /* VTR_I8259_H */

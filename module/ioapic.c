@@ -130,6 +130,12 @@ void vtr_ioapic_eoi(struct vtr_ioapic *io, u8 vector)
 			io->redirection[pin] &= ~ENTRY_REMOTE;
 }
 
+/* The vector that a pin sends, -1: it is masked. */
+int vtr_ioapic_vector(const struct vtr_ioapic *io, unsigned int pin)
+{
+	return io->redirection[pin] & ENTRY_MASKED ? -1 : (u8)io->redirection[pin];
+}
+
 /* Take what pin @pin has to send.  Return: is there anything? */
 static bool take(struct vtr_ioapic *io, unsigned int pin)
 {

@@ -23,9 +23,11 @@
 
 #include "irqchip.h"
 
-/* A periodic timer that has fallen behind comes so much faster, until it is even. */
-#define CATCH_UP	4
-#define SHORTEST_NS	(20 * NSEC_PER_USEC)
+/* The 8254's line, and its pin at the I/O APIC, as on each PC. */
+#define TIMER_LINE	0
+#define TIMER_PIN	2
+/* next_vector(): the 8259 has it */
+#define FROM_I8259	0x100
 
 /* ---- telling a vCPU ------------------------------------------------------------------ */
 
@@ -122,11 +124,10 @@ void vtr_irqchip_settle(struct vtr_irqchip *chip)
 
 /*
  * Lines 0 to 15 are the 8259's and the I/O APIC's, 16 to 23 only the latter's.
- * The timer is line 0, and pin 2 of the I/O APIC, as on each PC.
  */
 static void set_line(struct vtr_irqchip *chip, unsigned int line, bool high)
 {
-	unsigned int pin = line == 0 ? 2 : line;
+	unsigned int pin = line == TIMER_LINE ? TIMER_PIN : line;
 
 	if (line < VTR_I8259_LINES)
 		vtr_i8259_set_line(&chip->pic, line, high);
@@ -190,7 +191,14 @@ int vtr_irqchip_send_msi(struct vtr_vm *vm, const struct vtr_msi *args)
 	return 0;
 }
 
-/* ---- timers ------------------------------------------------------------------------------- */
+/*
+ * ---- timers -----------------------------------------------------------------------------
+ *
+ * A periodic timer may be due again before the guest has taken the tick before,
+ * because the guest keeps interrupts off, or the vCPU's thread had to wait for a
+ * core.  Then it rests until that tick is taken (after_taking()), and is due at
+ * once: the guest counts each tick, though late.
+ */
 
 /* Both clocks of a vCPU.  Context: its thread, loaded, preemption off. */
 void vtr_irqchip_now(struct vtr_vcpu *vcpu, struct vtr_moment *now)
@@ -211,32 +219,21 @@ void vtr_irqchip_arm(struct vtr_vcpu *vcpu, const struct vtr_moment *now)
 		hrtimer_try_to_cancel(&vcpu->lapic_timer);
 }
 
-/* One that has fallen behind must not keep the core busy with interrupts. */
-static void again(struct hrtimer *timer, u64 now, u64 last, u64 due)
-{
-	if (due <= now)
-		due = now + max_t(u64, SHORTEST_NS, div_u64(due - last, CATCH_UP));
-	hrtimer_start(timer, ns_to_ktime(due), HRTIMER_MODE_ABS_HARD);
-}
-
 static enum hrtimer_restart lapic_tick(struct hrtimer *timer)
 {
 	struct vtr_vcpu *vcpu = container_of(timer, struct vtr_vcpu, lapic_timer);
 	struct vtr_irqchip *chip = vcpu->vm->irqchip;
 	struct vtr_moment now = { .ns = ktime_get_ns(), .tsc_khz = vcpu->tsc_khz };
 	unsigned long flags;
-	u64 last;
 
 	spin_lock_irqsave(&chip->lock, flags);
-	last = vcpu->lapic_due;
 	/* The guest's counter cannot be read here; when its moment comes was computed. */
-	if (last && last <= now.ns)
+	if (vcpu->lapic_due && vcpu->lapic_due <= now.ns)
 		now.tsc = U64_MAX;
-	if (vtr_lapic_timer_expire(&vcpu->lapic, &now))
+	if (vtr_lapic_timer_expire(&vcpu->lapic, &now)) {
 		tell(vcpu);
-	if (vcpu->lapic.count_from) {
-		vcpu->lapic_due = vtr_lapic_timer_due(&vcpu->lapic, &now);
-		again(timer, now.ns, last, vcpu->lapic_due);
+		if (vtr_lapic_timer_due(&vcpu->lapic, &now) > now.ns)
+			vtr_irqchip_arm(vcpu, &now);
 	}
 	spin_unlock_irqrestore(&chip->lock, flags);
 	return HRTIMER_NORESTART;
@@ -253,22 +250,38 @@ void vtr_irqchip_arm_pit(struct vtr_irqchip *chip, u64 now)
 		hrtimer_try_to_cancel(&chip->pit_timer);
 }
 
+/* Is there a tick of the 8254 that no vCPU has taken? */
+static bool tick_waits(struct vtr_irqchip *chip)
+{
+	int vector = vtr_ioapic_vector(&chip->ioapic, TIMER_PIN);
+
+	if (vtr_i8259_waits(&chip->pic, TIMER_LINE))
+		return true;
+	for (unsigned int i = 0; vector >= 0 && i < VTR_MAX_VCPUS; i++) {
+		struct vtr_vcpu *vcpu = READ_ONCE(chip->vm->vcpus[i]);
+
+		if (vcpu && vtr_lapic_requested(&vcpu->lapic, vector))
+			return true;
+	}
+	return false;
+}
+
 static enum hrtimer_restart pit_tick(struct hrtimer *timer)
 {
 	struct vtr_irqchip *chip = container_of(timer, struct vtr_irqchip, pit_timer);
-	u64 now = ktime_get_ns(), last, due;
+	u64 now = ktime_get_ns();
 	unsigned long flags;
 
 	spin_lock_irqsave(&chip->lock, flags);
-	last = vtr_i8254_due(&chip->pit);
-	if (vtr_i8254_expire(&chip->pit, now)) {
+	chip->pit_waits = tick_waits(chip);
+	if (!chip->pit_waits && vtr_i8254_expire(&chip->pit, now)) {
 		/* The output was low for a moment and is high again. */
-		set_line(chip, 0, false);
-		set_line(chip, 0, true);
+		set_line(chip, TIMER_LINE, false);
+		set_line(chip, TIMER_LINE, true);
+		chip->pit_waits = vtr_i8254_due(&chip->pit) && vtr_i8254_due(&chip->pit) <= now;
+		if (!chip->pit_waits)
+			vtr_irqchip_arm_pit(chip, now);
 	}
-	due = vtr_i8254_due(&chip->pit);
-	if (due)
-		again(timer, now, last, due);
 	spin_unlock_irqrestore(&chip->lock, flags);
 	return HRTIMER_NORESTART;
 }
@@ -280,14 +293,31 @@ static int next_vector(const struct vtr_vcpu *vcpu)
 {
 	int vector = vtr_lapic_next(&vcpu->lapic);
 
-	return vector < 0 && takes_extint(vcpu) ? 0x100 : vector;
+	return vector < 0 && takes_extint(vcpu) ? FROM_I8259 : vector;
+}
+
+/* The periodic timers that rest until their tick is taken. */
+static void after_taking(struct vtr_vcpu *vcpu, u8 vector)
+{
+	struct vtr_irqchip *chip = vcpu->vm->irqchip;
+	struct vtr_moment now;
+
+	vtr_irqchip_now(vcpu, &now);
+	if (vtr_lapic_is_tick(&vcpu->lapic, vector))
+		vtr_irqchip_arm(vcpu, &now);
+	if (chip->pit_waits && !tick_waits(chip)) {
+		chip->pit_waits = false;
+		vtr_irqchip_arm_pit(chip, now.ns);
+	}
 }
 
 static u8 take_vector(struct vtr_vcpu *vcpu, int vector)
 {
-	if (vector == 0x100)
-		return vtr_i8259_acknowledge(&vcpu->vm->irqchip->pic);
-	vtr_lapic_take(&vcpu->lapic, vector);
+	if (vector == FROM_I8259)
+		vector = vtr_i8259_acknowledge(&vcpu->vm->irqchip->pic);
+	else
+		vtr_lapic_take(&vcpu->lapic, vector);
+	after_taking(vcpu, vector);
 	return vector;
 }
 

@@ -25,6 +25,7 @@
  *	off, also in timer interrupts; nothing but a vCPU's wait queue is taken inside
  * @ioapic, @pic, @pit: the devices
  * @pit_timer: channel 0 of @pit
+ * @pit_waits: channel 0 is due, and waits until its last tick is taken
  * @turn: vCPU that the search for the lowest priority begins with
  */
 struct vtr_irqchip {
@@ -34,6 +35,7 @@ struct vtr_irqchip {
 	struct vtr_i8259 pic;
 	struct vtr_i8254 pit;
 	struct hrtimer pit_timer;
+	bool pit_waits;
 	unsigned int turn;
 };
 

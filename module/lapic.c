@@ -181,6 +181,12 @@ void vtr_lapic_take(struct vtr_lapic *apic, u8 vector)
 	assign_vector(apic, VTR_LAPIC_ISR, vector, true);
 }
 
+/* Does @vector wait to be taken? */
+bool vtr_lapic_requested(const struct vtr_lapic *apic, u8 vector)
+{
+	return test_vector(apic, VTR_LAPIC_IRR, vector);
+}
+
 static void end_of_interrupt(struct vtr_lapic *apic, struct vtr_lapic_effect *effect)
 {
 	int vector = highest(apic, VTR_LAPIC_ISR);
@@ -390,6 +396,14 @@ bool vtr_lapic_timer_expire(struct vtr_lapic *apic, const struct vtr_moment *now
 	if (!(lvt & LVT_MASKED))
 		set_irr(apic, lvt, false);
 	return true;
+}
+
+/* Is @vector the tick of a periodic timer that goes on? */
+bool vtr_lapic_is_tick(const struct vtr_lapic *apic, u8 vector)
+{
+	u32 lvt = apic->reg[VTR_LAPIC_LVT_TIMER];
+
+	return apic->count_from && timer_mode(apic) == PERIODIC && (u8)lvt == vector;
 }
 
 u64 vtr_lapic_get_deadline(const struct vtr_lapic *apic)

@@ -138,6 +138,8 @@ bool vtr_lapic_matches(const struct vtr_lapic *apic, const struct vtr_lapic *fro
 bool vtr_lapic_accept(struct vtr_lapic *apic, const struct vtr_irq_message *message);
 bool vtr_lapic_passes_extint(const struct vtr_lapic *apic);
 int vtr_lapic_next(const struct vtr_lapic *apic);
+bool vtr_lapic_requested(const struct vtr_lapic *apic, u8 vector);
+bool vtr_lapic_is_tick(const struct vtr_lapic *apic, u8 vector);
 void vtr_lapic_take(struct vtr_lapic *apic, u8 vector);
 u32 vtr_lapic_ppr(const struct vtr_lapic *apic);
 

@@ -85,6 +85,8 @@ static const char *outcome_word(enum outcome_kind kind)
 		[OUTCOME_NONE] = "none",
 		[OUTCOME_HALTED] = "halted",
 		[OUTCOME_EXIT] = "exit",
+		[OUTCOME_OFF] = "off",
+		[OUTCOME_RESET] = "reset",
 		[OUTCOME_TRIPLE_FAULT] = "triple fault",
 		[OUTCOME_ENTRY_FAILED] = "entry failed",
 		[OUTCOME_STOPPED] = "stopped",

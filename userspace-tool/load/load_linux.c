@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "libvitrine.h"
+#include "acpi.h"
 #include "load.h"
 
 #define MAGIC_HEADER	0x53726448u	/* "HdrS" */
@@ -61,10 +62,9 @@
 #define LINE_ROOM	(BOOT_INFO_BYTES - ZERO_BYTES)
 
 #define LOW_END		0x9fc00ull
-#define ROM_START	0xf0000ull
 #define HIGH_START	0x100000ull
 
-enum { E820_RAM = 1, E820_RESERVED = 2 };
+enum { E820_RAM = 1, E820_RESERVED = 2, E820_ACPI = 3 };
 
 struct e820_entry {
 	uint64_t at, bytes;
@@ -190,7 +190,8 @@ static void add_memory_map(const struct loader *loader, uint8_t *zero)
 
 	add_range(zero, 0, LOW_END, E820_RAM);
 	add_range(zero, LOW_END, 0xa0000, E820_RESERVED);
-	add_range(zero, ROM_START, HIGH_START, E820_RESERVED);
+	add_range(zero, ACPI_AT, ACPI_AT + ACPI_BYTES, E820_ACPI);
+	add_range(zero, ACPI_AT + ACPI_BYTES, HIGH_START, E820_RESERVED);
 	add_range(zero, HIGH_START, mem->region[0].bytes, E820_RAM);
 	if (mem->nr_regions > 1)
 		add_range(zero, mem->region[1].gpa,
@@ -218,7 +219,11 @@ int linux_write_info(struct loader *loader)
 	uint64_t line = loader->boot_area + LINE_AT;
 	uint8_t zero[ZERO_BYTES] = { 0 };
 	uint64_t end = HDR_MAGIC + get(image, HDR_JUMP, 1);
-	int ret;
+	uint64_t rsdp;
+	int ret = acpi_write(loader, loader->options->cpus.value, &rsdp);
+
+	if (ret)
+		return ret;
 
 	if (end > HDR_END)
 		end = HDR_END;
@@ -228,6 +233,7 @@ int linux_write_info(struct loader *loader)
 	put(zero, HDR_COMMAND_LINE, line, 4);
 	put(zero, HDR_RAMDISK, loader->ramdisk, 4);
 	put(zero, HDR_RAMDISK_SIZE, loader->ramdisk_bytes, 4);
+	put(zero, ZERO_RSDP, rsdp, 8);
 	add_memory_map(loader, zero);
 	loader->esi = at;
 	ret = write_command_line(loader, line);

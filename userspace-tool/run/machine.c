@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "boot.h"
+#include "load/acpi.h"
 #include "machine.h"
 
 #define SERIAL_LINE	4
@@ -66,6 +67,54 @@ static void guest_ended(void *context, uint32_t value)
 	end_from_device(context, OUTCOME_EXIT, status & 0xff,
 			"the guest wrote 0x%x to the debug exit port: status %u",
 			value, status);
+}
+
+static void guest_off(void *context)
+{
+	end_from_device(context, OUTCOME_OFF, EXIT_OK, "the guest switched itself off");
+}
+
+static void guest_reset(void *context)
+{
+	end_from_device(context, OUTCOME_RESET, EXIT_RESET, "the guest reset itself");
+}
+
+/* A failure means that the VM has been stopped: its end is told elsewhere. */
+static void set_serial_line(void *context, bool level)
+{
+	struct machine *machine = context;
+
+	vtr_vm_irq_line(machine->vm, SERIAL_LINE, level);
+}
+
+static void set_acpi_line(void *context, bool level)
+{
+	struct machine *machine = context;
+
+	vtr_vm_irq_line(machine->vm, ACPI_LINE, level);
+}
+
+/* What a PC has besides: for guests that get its interrupt controllers, too. */
+static int plug_pc(struct machine *machine)
+{
+	struct bus *io = &machine->io;
+	int ret;
+
+	acpi_pm_init(&machine->pm, set_acpi_line, guest_off, machine);
+	rtc_init(&machine->rtc);
+	i8042_init(&machine->i8042, guest_reset, machine);
+	pci_init(&machine->pci, guest_reset, machine);
+	serial_connect(&machine->serial, set_serial_line, machine);
+	ret = bus_add(io, ACPI_PM_BASE, ACPI_PM_PORTS, &acpi_pm_ops, &machine->pm);
+	if (!ret)
+		ret = bus_add(io, RTC_PORT, RTC_PORTS, &rtc_ops, &machine->rtc);
+	if (!ret)
+		ret = bus_add(io, I8042_DATA_PORT, 1, &i8042_data_ops, &machine->i8042);
+	if (!ret)
+		ret = bus_add(io, I8042_COMMAND_PORT, 1, &i8042_command_ops, &machine->i8042);
+	if (!ret)
+		ret = bus_add(io, PCI_PORT, PCI_PORTS, &pci_ops, &machine->pci);
+	return ret;
 }
 
 static int plug_devices(struct machine *machine)
@@ -133,14 +182,6 @@ static int load(struct machine *machine)
 	return ret;
 }
 
-/* A failure means that the VM has been stopped: its end is told elsewhere. */
-static void set_serial_line(void *context, bool level)
-{
-	struct machine *machine = context;
-
-	vtr_vm_irq_line(machine->vm, SERIAL_LINE, level);
-}
-
 static int create_vm(struct machine *machine, bool trace)
 {
 	int ret = vtr_vm_create(machine->dev, machine->options->name,
@@ -149,8 +190,6 @@ static int create_vm(struct machine *machine, bool trace)
 						   VTR_IRQCHIP_USER,
 				&machine->vm);
 
-	if (!ret && machine->irqchip)
-		serial_connect(&machine->serial, set_serial_line, machine);
 	for (unsigned int i = 0; !ret && i < machine->mem.nr_regions; i++) {
 		const struct guest_region *region = &machine->mem.region[i];
 
@@ -221,6 +260,8 @@ int machine_create(struct machine *machine, const struct options *options,
 		ret = plug_devices(machine);
 	if (!ret)
 		ret = load(machine);
+	if (!ret && machine->irqchip)
+		ret = plug_pc(machine);
 	if (!ret)
 		ret = create_vm(machine, trace);
 	if (!ret)
@@ -246,6 +287,10 @@ void machine_destroy(struct machine *machine)
 	debug_exit_exit(&machine->debug_exit);
 	debug_console_exit(&machine->debug_console);
 	demo_device_exit(&machine->demo);
+	acpi_pm_exit(&machine->pm);
+	rtc_exit(&machine->rtc);
+	i8042_exit(&machine->i8042);
+	pci_exit(&machine->pci);
 	console_close(&machine->console);
 	vtr_close(machine->dev);
 	machine->dev = NULL;
@@ -258,7 +303,7 @@ void machine_destroy(struct machine *machine)
 static bool is_failure(enum outcome_kind kind)
 {
 	return kind != OUTCOME_HALTED && kind != OUTCOME_EXIT &&
-	       kind != OUTCOME_QUIT && kind != OUTCOME_NONE;
+	       kind != OUTCOME_OFF && kind != OUTCOME_RESET && kind != OUTCOME_QUIT && kind != OUTCOME_NONE;
 }
 
 void machine_say_end(const struct machine *machine, FILE *out)

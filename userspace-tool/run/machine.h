@@ -16,11 +16,15 @@
 
 #include "cli/options.h"
 #include "console.h"
+#include "devices/acpi_pm.h"
 #include "devices/bus.h"
 #include "devices/debug_console.h"
 #include "devices/debug_exit.h"
 #include "devices/demo_device.h"
 #include "devices/guest_mem.h"
+#include "devices/i8042.h"
+#include "devices/pci.h"
+#include "devices/rtc.h"
 #include "devices/serial.h"
 #include "libvitrine.h"
 #include "load/load.h"
@@ -30,6 +34,8 @@ enum outcome_kind {
 	OUTCOME_NONE,		/* it has not */
 	OUTCOME_HALTED,		/* every started vCPU waits for nothing */
 	OUTCOME_EXIT,		/* the guest gave a status */
+	OUTCOME_OFF,		/* the guest switched itself off */
+	OUTCOME_RESET,		/* the guest reset itself */
 	OUTCOME_TRIPLE_FAULT,
 	OUTCOME_ENTRY_FAILED,
 	OUTCOME_STOPPED,	/* the module stopped it */
@@ -80,6 +86,7 @@ struct cpu {
  * @debug_exit: the debug exit port
  * @debug_console: the debug console
  * @demo: the demo device
+ * @pm, @rtc, @i8042, @pci: what else a PC has, if the guest is given one (@irqchip)
  * @said_unknown: an access to no device was reported
  * @console: where the guest's bytes go
  * @nr_cpus: vCPUs
@@ -107,6 +114,10 @@ struct machine {
 	struct debug_exit debug_exit;
 	struct debug_console debug_console;
 	struct demo_device demo;
+	struct acpi_pm pm;
+	struct rtc rtc;
+	struct i8042 i8042;
+	struct pci pci;
 	bool said_unknown;
 	struct console console;
 	unsigned int nr_cpus;
