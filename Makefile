@@ -18,13 +18,14 @@ tool	:= $(build)/userspace-tool
 sources	:= Kbuild $(wildcard $(foreach dir,module vmx ept ioctl-uapi,\
 		$(foreach kind,c h S def,$(dir)/*.$(kind))))
 
-.PHONY: help all tree module tool test-programs reference demo shell test test-long kunit style clean distclean
+.PHONY: help all tree module tool test-programs reference demo shell test test-long coverage kunit style clean distclean
 
 help:
 	@echo 'make demo              a guest in a nested machine, each exit shown'
 	@echo 'make shell             a shell in the nested machine, with vitrine in PATH'
 	@echo 'make test              all tests (tests/run --help for single suites)'
 	@echo 'make test-long         before a release: the same with more rounds, on the slow kernel'
+	@echo 'make coverage          which lines the tests execute (gcov, slow)'
 	@echo 'make all               module, tool and tests for one kernel'
 	@echo 'make module            vitrine.ko only'
 	@echo 'make reference         docs/reference/ from the tables of vmx/'
@@ -96,6 +97,9 @@ test:
 test-long:
 	@nested/ensure-packages build bochs tool test
 	@tests/run --group long
+
+coverage:
+	@tests/coverage
 
 kunit:
 	@tests/kunit/run
