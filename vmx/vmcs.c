@@ -38,7 +38,16 @@ void vmx_vmwrite_failed(u32 encoding, u64 value)
 			  value, encoding);
 }
 
-/* Context: sleeps.  Return: 0 or -ENOMEM. */
+/**
+ * vmx_vmcs_alloc() - make a VMCS, loaded nowhere and not launched
+ * @vmcs: filled
+ *
+ * What a new page holds may mean something to the processor: VMCLEAR, on any
+ * core, makes a VMCS of it.  SDM 3C "Initializing a VMCS" (25.11.3).
+ *
+ * Context: sleeps.
+ * Return: 0; -ENOMEM; -EIO: this core is not in root mode, the machine goes down.
+ */
 int vmx_vmcs_alloc(struct vmx_vmcs *vmcs)
 {
 	vmcs->region = (void *)get_zeroed_page(VTR_GFP_CHARGED);
@@ -49,10 +58,17 @@ int vmx_vmcs_alloc(struct vmx_vmcs *vmcs)
 	vmcs->cpu = -1;
 	vmcs->launched = false;
 	INIT_LIST_HEAD(&vmcs->link);
+	if (vmclear(vmcs->phys)) {
+		vmx_vmcs_free(vmcs);
+		return -EIO;
+	}
 	return 0;
 }
 
-/* VMCLEAR on the core that holds it.  Context: interrupts off. */
+/*
+ * VMCLEAR on the core that holds it; afterwards it is loaded nowhere and not
+ * launched.  Context: interrupts off.
+ */
 static void clear_here(struct vmx_vmcs *vmcs)
 {
 	struct vmx_core *core = this_cpu_ptr(&vmx_core);
@@ -101,7 +117,7 @@ void vmx_vmcs_clear_all_here(void)
 		clear_here(vmcs);
 }
 
-/* Context: sleeps. */
+/* No core may hold what is given back; one without a region is let be.  Context: sleeps. */
 void vmx_vmcs_free(struct vmx_vmcs *vmcs)
 {
 	if (!vmcs->region)
