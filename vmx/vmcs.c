@@ -50,6 +50,7 @@ void vmx_vmwrite_failed(u32 encoding, u64 value)
  */
 int vmx_vmcs_alloc(struct vmx_vmcs *vmcs)
 {
+	/* LAB 2.2: return -ENOSYS; */
 	vmcs->region = (void *)get_zeroed_page(VTR_GFP_CHARGED);
 	if (!vmcs->region)
 		return -ENOMEM;
@@ -63,6 +64,7 @@ int vmx_vmcs_alloc(struct vmx_vmcs *vmcs)
 		return -EIO;
 	}
 	return 0;
+	/* LAB 2.2 END */
 }
 
 /*
@@ -73,6 +75,7 @@ static void clear_here(struct vmx_vmcs *vmcs)
 {
 	struct vmx_core *core = this_cpu_ptr(&vmx_core);
 
+	/* LAB 2.2: return; */
 	if (vmcs->cpu != smp_processor_id())
 		return;		/* it was cleared when the core went offline */
 	if (core->enabled && vmclear(vmcs->phys) && !READ_ONCE(vtr_shutting_down))
@@ -84,6 +87,7 @@ static void clear_here(struct vmx_vmcs *vmcs)
 	vmcs->launched = false;
 	/* Whoever sees -1 may load it: everything before must be visible. */
 	smp_store_release(&vmcs->cpu, -1);
+	/* LAB 2.2 END */
 }
 
 static void clear_by_interrupt(void *vmcs)
@@ -120,11 +124,13 @@ void vmx_vmcs_clear_all_here(void)
 /* No core may hold what is given back; one without a region is let be.  Context: sleeps. */
 void vmx_vmcs_free(struct vmx_vmcs *vmcs)
 {
+	/* LAB 2.2: return; */
 	if (!vmcs->region)
 		return;
 	vmx_vmcs_clear(vmcs);
 	free_page((unsigned long)vmcs->region);
 	vmcs->region = NULL;
+	/* LAB 2.2 END */
 }
 
 /**
@@ -150,6 +156,7 @@ bool vmx_vmcs_load(struct vmx_vmcs *vmcs, int cpu)
 		list_add(&vmcs->link, &core->loaded);
 		local_irq_restore(flags);
 	}
+	/* LAB 2.2: */
 	if (core->current_vmcs != vmcs) {
 		if (vmptrld(vmcs->phys) && !READ_ONCE(vtr_shutting_down))
 			WARN_ONCE(1, "vitrine: VMPTRLD failed\n");
@@ -157,6 +164,7 @@ bool vmx_vmcs_load(struct vmx_vmcs *vmcs, int cpu)
 		/* Another guest's branch history must not steer this one. */
 		indirect_branch_prediction_barrier();
 	}
+	/* LAB 2.2 END */
 	return moved;
 }
 
