@@ -218,7 +218,7 @@ def region(seen: Seen) -> None:
            f"VMCS and VMXON region are the same page, {core.current_vmcs:#x}", "a page for each")
 
 
-@lab.test("controls", "the control words are what is asked for, adjusted to this processor", 14,
+@lab.test("controls", "the control words are what is asked for, adjusted to this processor", 12,
           "bare", after=["region"],
           read="SDM 3D \"Pin-Based VM-Execution Controls\"; vmx/caps.c, fit_control_word()")
 def controls(seen: Seen) -> None:
@@ -253,7 +253,7 @@ def fields(seen: Seen) -> None:
     expect(found["VIRTUAL_PROCESSOR_ID"], "the VPID is 0", "any other: 0 is the host's")
 
 
-@lab.test("host-state", "the host state is that of the host", 14, "bare", after=["region"],
+@lab.test("host-state", "the host state is that of the host", 12, "bare", after=["region"],
           read="SDM 3C \"Host-State Area\" and \"Checks on Host Segment and Descriptor-Table "
                "Registers\"; vmx/setup.c, write_host_state()")
 def host_state_fields(seen: Seen) -> None:
@@ -269,7 +269,7 @@ def host_state_fields(seen: Seen) -> None:
            "the address of vmx_exit_here, which is in the kernel's half")
 
 
-@lab.test("reset", "the guest state is that of a processor after reset", 14, "bare",
+@lab.test("reset", "the guest state is that of a processor after reset", 12, "bare",
           after=["region"],
           read="SDM 3A \"Processor State After Reset\"; SDM 3C \"Guest Register State\"; "
                "vmx/setup.c, fill_reset_sregs() and write_reset_state()")
@@ -291,7 +291,7 @@ def reset(seen: Seen) -> None:
     expect_fields(found, wanted, "after a reset")
 
 
-@lab.test("launch", "VMLAUNCH enters the guest, and it begins at the reset vector", 14, "bare",
+@lab.test("launch", "VMLAUNCH enters the guest, and it begins at the reset vector", 12, "bare",
           after=["region"],
           read="SDM 3C \"VM Entries\" and the page of VMLAUNCH; vmx/enter.S, vmx_enter()")
 def launch(seen: Seen) -> None:
