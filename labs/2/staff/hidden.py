@@ -35,7 +35,7 @@ settle() {{
 	echo 3 >/proc/sys/vm/drop_caches
 	usleep 300000
 }}
-settle 50
+settle 400
 mark 9
 settle 400
 mark 10
