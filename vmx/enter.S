@@ -38,8 +38,10 @@ SYM_FUNC_START(vmx_enter)
 	/* The exit finds the guest's register array on top of the stack. */
 	push	%rdi
 
+	/* LAB 2.6: */
 	mov	$VMX_FIELD_HOST_RSP, %edx
 	vmwrite	%rsp, %rdx
+	/* LAB 2.6 END */
 
 	/*
 	 * CF := launched.  Moves leave the flags alone, and VERW, which empties
@@ -78,8 +80,10 @@ SYM_FUNC_START(vmx_enter)
 	vmresume
 	jmp	.Lfailed
 .Llaunch:
+	/* LAB 2.6: jmp .Lfailed */
 	vmlaunch
 	jmp	.Lfailed
+	/* LAB 2.6 END */
 
 	_ASM_EXTABLE(.Lresume, .Lfaulted)
 	_ASM_EXTABLE(.Llaunch, .Lfaulted)

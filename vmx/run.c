@@ -164,6 +164,7 @@ static void refresh_host_state(struct vtr_vmx_vcpu *v)
 {
 	unsigned long cr3 = __get_current_cr3_fast(), cr4 = cr4_read_shadow();
 
+	/* LAB 2.4: return; */
 	if (cr3 != v->host_cr3) {
 		vmcs_writel(VMCS_HOST_CR3, cr3);
 		v->host_cr3 = cr3;
@@ -172,6 +173,7 @@ static void refresh_host_state(struct vtr_vmx_vcpu *v)
 		vmcs_writel(VMCS_HOST_CR4, cr4);
 		v->host_cr4 = cr4;
 	}
+	/* LAB 2.4 END */
 }
 
 /*
@@ -259,15 +261,22 @@ static void host_machine_check(void)
 #endif
 }
 
+/*
+ * The entry came back without having been in the guest; @failed: as
+ * vmx_enter().  After VMfailValid the processor's reason is in the field
+ * VM_INSTRUCTION_ERROR, and its number says which rules can be broken.
+ */
 static void describe_failure(struct vtr_vmx_vcpu *v, struct vtr_exit *exit, int failed)
 {
 	u64 error = 0;
 
+	/* LAB 2.7: vmx_describe_vmfail(exit, 0);\nreturn; */
 	if (failed == 1)
 		vmread_raw(VMCS_VM_INSTRUCTION_ERROR, &error);
 	vmx_describe_vmfail(exit, error);
 	if (error)
 		vmx_find_broken_rule(v, exit);
+	/* LAB 2.7 END */
 }
 
 /**
@@ -300,6 +309,7 @@ void vmx_vcpu_run(struct vtr_vcpu *vcpu, struct vtr_exit *exit)
 	breakpoints = load_guest_breakpoints(vcpu);
 	flush_l1d();
 
+	/* LAB 2.6 CALL */
 	failed = enter_guest(v);
 
 	/* SDM 3C "Loading Host Control Registers, Debug Registers, MSRs" (28.5.1). */

@@ -38,9 +38,19 @@ void vmx_vmwrite_failed(u32 encoding, u64 value)
 			  value, encoding);
 }
 
-/* Context: sleeps.  Return: 0 or -ENOMEM. */
+/**
+ * vmx_vmcs_alloc() - make a VMCS, loaded nowhere and not launched
+ * @vmcs: filled
+ *
+ * What a new page holds may mean something to the processor: VMCLEAR, on any
+ * core, makes a VMCS of it.  SDM 3C "Initializing a VMCS" (25.11.3).
+ *
+ * Context: sleeps.
+ * Return: 0; -ENOMEM; -EIO: this core is not in root mode, the machine goes down.
+ */
 int vmx_vmcs_alloc(struct vmx_vmcs *vmcs)
 {
+	/* LAB 2.2: return -ENOSYS; */
 	vmcs->region = (void *)get_zeroed_page(VTR_GFP_CHARGED);
 	if (!vmcs->region)
 		return -ENOMEM;
@@ -49,14 +59,23 @@ int vmx_vmcs_alloc(struct vmx_vmcs *vmcs)
 	vmcs->cpu = -1;
 	vmcs->launched = false;
 	INIT_LIST_HEAD(&vmcs->link);
+	if (vmclear(vmcs->phys)) {
+		vmx_vmcs_free(vmcs);
+		return -EIO;
+	}
 	return 0;
+	/* LAB 2.2 END */
 }
 
-/* VMCLEAR on the core that holds it.  Context: interrupts off. */
+/*
+ * VMCLEAR on the core that holds it; afterwards it is loaded nowhere and not
+ * launched.  Context: interrupts off.
+ */
 static void clear_here(struct vmx_vmcs *vmcs)
 {
 	struct vmx_core *core = this_cpu_ptr(&vmx_core);
 
+	/* LAB 2.2: return; */
 	if (vmcs->cpu != smp_processor_id())
 		return;		/* it was cleared when the core went offline */
 	if (core->enabled && vmclear(vmcs->phys) && !READ_ONCE(vtr_shutting_down))
@@ -68,6 +87,7 @@ static void clear_here(struct vmx_vmcs *vmcs)
 	vmcs->launched = false;
 	/* Whoever sees -1 may load it: everything before must be visible. */
 	smp_store_release(&vmcs->cpu, -1);
+	/* LAB 2.2 END */
 }
 
 static void clear_by_interrupt(void *vmcs)
@@ -101,14 +121,16 @@ void vmx_vmcs_clear_all_here(void)
 		clear_here(vmcs);
 }
 
-/* Context: sleeps. */
+/* No core may hold what is given back; one without a region is let be.  Context: sleeps. */
 void vmx_vmcs_free(struct vmx_vmcs *vmcs)
 {
+	/* LAB 2.2: return; */
 	if (!vmcs->region)
 		return;
 	vmx_vmcs_clear(vmcs);
 	free_page((unsigned long)vmcs->region);
 	vmcs->region = NULL;
+	/* LAB 2.2 END */
 }
 
 /**
@@ -134,6 +156,7 @@ bool vmx_vmcs_load(struct vmx_vmcs *vmcs, int cpu)
 		list_add(&vmcs->link, &core->loaded);
 		local_irq_restore(flags);
 	}
+	/* LAB 2.2: */
 	if (core->current_vmcs != vmcs) {
 		if (vmptrld(vmcs->phys) && !READ_ONCE(vtr_shutting_down))
 			WARN_ONCE(1, "vitrine: VMPTRLD failed\n");
@@ -141,6 +164,7 @@ bool vmx_vmcs_load(struct vmx_vmcs *vmcs, int cpu)
 		/* Another guest's branch history must not steer this one. */
 		indirect_branch_prediction_barrier();
 	}
+	/* LAB 2.2 END */
 	return moved;
 }
 

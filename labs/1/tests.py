@@ -105,7 +105,7 @@ def online(seen: Seen) -> None:
     in_root_mode(seen, BOTH_AGAIN, [0, 1])
 
 
-@lab.test("guest", "a guest runs on it", 10, "load", after=["first-core"],
+@lab.test("guest", "a guest runs on it", 10, "load", after=["first-core"], needs_later=True,
           read="labs/1/README.md, \"What the rest of the module needs\"")
 def guest(seen: Seen) -> None:
     exits = seen.recorder.between(BOTH_AGAIN, GUEST_DONE)

@@ -42,6 +42,7 @@ class Test:
     after: list[str]                # tests that must pass before this one means anything
     hidden: bool = False
     inside: bool = False            # rests on what the machine itself says
+    needs_later: bool = False       # rests on code that later labs cut out
 
 
 @dataclass
@@ -90,13 +91,13 @@ class Lab:
 
     def test(self, name: str, title: str, points: int, scene: str, *, read: str,
              after: list[str] | None = None,
-             inside: bool = False) -> Callable[[Callable[[Seen], None]], Callable[[Seen], None]]:
+             inside: bool = False, needs_later: bool = False) -> Callable[[Callable[[Seen], None]], Callable[[Seen], None]]:
         """Decorate a function as a test of a scene."""
         assert scene in self.scenes and not any(test.name == name for test in self.tests), name
 
         def add(judge: Callable[[Seen], None]) -> Callable[[Seen], None]:
             self.tests.append(Test(name, title, points, scene, judge, read, after or [],
-                                   self.adding_hidden, inside))
+                                   self.adding_hidden, inside, needs_later))
             return judge
         return add
 

@@ -2,7 +2,8 @@
 """The grader, tested both ways; prints TAP.  tests/labs/run starts it.
 
 For each lab: the true tree gets full points; the cut tree builds without a
-warning, fails its own lab's tests in an orderly way and no earlier lab's; each
+warning, fails its own lab's tests in an orderly way and, where they can do without its
+code, no earlier lab's; each
 known-wrong submission (labs/N/staff/wrong/NAME.patch) loses exactly the tests
 that its head names:
 
@@ -119,7 +120,11 @@ class Proofs:
 
     def _earlier(self, number: int, where: Path) -> str | None:
         for earlier in labs_with_tests():
-            if earlier < number and (missing := lost(self.grade(judge.load(earlier), where))):
+            if earlier >= number:
+                continue
+            missing = {verdict.test.name for verdict in self.grade(judge.load(earlier), where).verdicts
+                       if verdict.outcome != PASSED and not verdict.test.needs_later}
+            if missing:
                 return f"it loses {', '.join(sorted(missing))} of lab {earlier}"
         return None
 

@@ -38,6 +38,7 @@ class Scene:
     """One run.
 
     GUESTS: programs for the guest, from a lab's guests/ folder, by name.
+    PROGRAMS: programs for the machine itself, in C, from its programs/ folder.
     MAY_END: the script makes the machine go down; that is no finding.
     """
     name: str
@@ -49,6 +50,7 @@ class Scene:
     memory: int = 256
     may_end: bool = False
     guests: list[str] = field(default_factory=list)
+    programs: list[str] = field(default_factory=list)
     options: list[str] = field(default_factory=list)
     at_exit: dict[str, Look] = field(default_factory=dict)
     at_mark: dict[str, Look] = field(default_factory=dict)
@@ -98,6 +100,17 @@ def assemble(source: Path, target: Path, symbols: Mapping[str, int]) -> None:
         raise LabError(f"{source.name}: cannot be assembled:\n{run.stderr.strip()}")
 
 
+def compile_program(source: Path, target: Path, symbols: Mapping[str, int]) -> None:
+    """Build a program for the nested machine, which has no C library of its own."""
+    defines = [f"-D{name}={value:#x}" for name, value in symbols.items()]
+    run = subprocess.run(
+        ["gcc", "-std=gnu11", "-O2", "-static", "-s", "-Wall", "-Wextra", "-Werror",
+         f"-I{LABS.parent / 'ioctl-uapi'}", *defines, "-o", str(target), str(source)],
+        capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise LabError(f"{source.name}: cannot be compiled:\n{run.stderr.strip()}")
+
+
 def play(scene: Scene, lab: int, tree: Path, seed: Seed, symbols: Mapping[str, int],
          work: Path) -> Seen:
     """Run a scene with the build output TREE; WORK is a directory for its files."""
@@ -108,6 +121,9 @@ def play(scene: Scene, lab: int, tree: Path, seed: Seed, symbols: Mapping[str, i
     for name in scene.guests:
         assemble(LABS / str(lab) / "guests" / f"{name}.S", work / f"{name}.elf", symbols)
         files += ["--file", f"{work / name}.elf:/root/{name}.elf"]
+    for name in scene.programs:
+        compile_program(LABS / str(lab) / "programs" / f"{name}.c", work / name, symbols)
+        files += ["--file", f"{work / name}:/root/{name}"]
     script = PREPARE + scene.script.format(**{k: f"{v:#x}" for k, v in symbols.items()})
     (work / "script").write_text(script)
     arguments = ["--engine", "bochs", "--quiet", "--kernel", scene.kernel, "--cpus",
