@@ -559,10 +559,12 @@ static unsigned int best_level(const struct vtr_memslot *slot, u64 gpa, unsigned
 {
 	unsigned int level = host_level;
 
+	/* LAB 5.6: return VTR_SLAT_4K; */
 	while (!backend_has_leaf(level) ||
 	       !vtr_slot_allows_leaf(slot, gpa, vtr_slat_leaf_bytes(level)))
 		level--;
 	return level;
+	/* LAB 5.6 END */
 }
 
 /*
@@ -623,6 +625,7 @@ static int map_page(struct vtr_vcpu *vcpu, u64 gpa, const struct vtr_memslot *sl
 	int ret = -EAGAIN;
 	u64 bytes;
 
+	/* LAB 5.5: return vtr_lab_map(&mem->lock, mem->root, &vcpu->cache, gpa, page, write); */
 	spin_lock(&mem->lock);
 	if (mem->invalidating || mem->seq != seq)
 		goto unlock;
@@ -646,6 +649,7 @@ static int map_page(struct vtr_vcpu *vcpu, u64 gpa, const struct vtr_memslot *sl
 unlock:
 	spin_unlock(&mem->lock);
 	return ret;
+	/* LAB 5.5 END */
 }
 
 /**
