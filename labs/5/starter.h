@@ -37,15 +37,19 @@ static inline int vtr_lab_map_low(struct vtr_slat_root *root, u64 *table,
 	return 0;
 }
 
-static inline int vtr_lab_map(spinlock_t *lock, struct vtr_slat_root *root,
-			      struct vtr_slat_cache *cache, u64 gpa, struct page *page, bool write)
+static inline int vtr_lab_fault(spinlock_t *lock, struct vtr_slat_root *root,
+				struct vtr_slat_cache *cache, u64 hva, u64 gpa, bool write)
 {
 	unsigned int rights = VTR_SLAT_READ | VTR_SLAT_EXEC | (write ? VTR_SLAT_WRITE : 0);
-	int ret;
+	struct page *page;
+	int ret = get_user_pages_fast(hva, 1, write ? FOLL_WRITE : 0, &page);
 
+	if (ret < 0)
+		return ret;
 	spin_lock(lock);
 	ret = root->ops->map(root, cache, ALIGN_DOWN(gpa, PAGE_SIZE), page_to_phys(page),
 			     VTR_SLAT_4K, rights);
 	spin_unlock(lock);
+	put_page(page);
 	return ret;
 }

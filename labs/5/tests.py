@@ -8,8 +8,8 @@ count.  Addresses, order and contents follow from the seed.
 """
 
 from lab.judge import Lab, expect
-from lab.memory import (ACCESSED, DIRTY, EXECUTE, IGNORE_PAT, LARGE, LEAF, PAGE, READ, RIGHTS,
-                        WRITE, WRITE_BACK, Entry, Invept, Snapshot, Tree, read_invept, snapshot,
+from lab.memory import (DIRTY, EXECUTE, IGNORE_PAT, LARGE, PAGE, READ, RIGHTS, WRITE,
+                        WRITE_BACK, Entry, Invept, Snapshot, Tree, read_invept, snapshot,
                         watch_invept)
 from lab.observe import Mark
 from lab.scene import Scene, Seed, Seen

@@ -249,7 +249,7 @@ static uint8_t *map_huge(uint64_t bytes)
 static void touch_large(uint64_t at, unsigned int kind)
 {
 	for (unsigned int i = 0; i < 6; i++)
-		list_add(at + nth(i, 511, FACTOR) * 4096 + 8, kind, WORD + i);
+		list_add(at + nth(i + 1, 511, FACTOR) * 4096 + 8, kind, WORD + i);
 }
 
 static void large(void)
