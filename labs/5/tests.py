@@ -53,9 +53,8 @@ def symbols(seed: Seed) -> dict[str, int]:
 
 lab = Lab(5, "EPT")
 lab.symbols = symbols
-lab.scene(Scene("pages", part("pages"), programs=["slots"], at_exit={"invept": watch_invept},
-                at_break={"invept": read_invept},
-                at_mark={"seen": snapshot(128, [(MEMORY, 900), (LOW, 256)], 300)}))
+lab.scene(Scene("pages", part("pages"), programs=["slots"],
+                at_mark={"seen": snapshot(128, [(MEMORY, 900)], 300)}))
 lab.scene(Scene("readonly", part("readonly"), programs=["slots"],
                 at_mark={"seen": snapshot(8, [(MEMORY, 20)], 100)}))
 lab.scene(Scene("large", "echo 4 >/proc/sys/vm/nr_hugepages\n" + part("large"),
@@ -221,7 +220,7 @@ def shown(way: list[tuple[int, int]]) -> str:
 
 
 @lab.test("host-rights", "a page that the host maps read-only is so for the guest, until it writes",
-          10, "pages", after=["violations"],
+          5, "pages", after=["violations"],
           read="docs/memory.md \"Which leaf\"; module/memory.c, map_page()")
 def host_rights(seen: Seen) -> None:
     s = symbols(seen.seed)
@@ -229,8 +228,10 @@ def host_rights(seen: Seen) -> None:
     shared, own = look(seen, 3).tree.leaf(gpa), look(seen, 4).tree.leaf(gpa)
     expect(shared and not shared.value & WRITE, f"after a read of a page that nobody has written "
            f"to, the leaf has {rights(shared)}", "R-X: it is the host's page of zeroes")
+    # More than one, if the host takes its page of zeroes back while the fault looks.
     found = violations(seen, 3, 4, gpa, PAGE)
-    expect(found == [(gpa, WRITE)], f"the write then costs {told_of(found)}", "one violation")
+    expect(found and set(found) == {(gpa, WRITE)}, f"the write then costs {told_of(found)}",
+           f"{NAMES[WRITE]} at {gpa:#x}")
     expect(own and shared and own.frame != shared.frame and own.value & WRITE,
            f"after it the leaf has {rights(own)} and "
            f"{'another' if own and shared and own.frame != shared.frame else 'the same'} page",
@@ -261,7 +262,8 @@ def read_only(seen: Seen) -> None:
 
 
 @lab.test("large", "a huge page of the host is one leaf of 2 MiB", 10, "large",
-          read="docs/memory.md \"Which leaf\"; module/memory.c, best_level(); ept/ept.c, make_leaf()")
+          read="docs/memory.md \"Which leaf\"; module/memory.c, best_level(); ept/ept.c, "
+               "make_leaf()")
 def large(seen: Seen) -> None:
     s, now = symbols(seen.seed), look(seen, 2)
     at = s["LARGE_AT"]
@@ -278,7 +280,7 @@ def large(seen: Seen) -> None:
     expect(len(found) == 1, f"{len(found)} violations in these 2 MiB", "one")
 
 
-@lab.test("misfits", "where a leaf of 2 MiB does not fit there are small ones", 10, "large",
+@lab.test("misfits", "where a leaf of 2 MiB does not fit there are small ones", 5, "large",
           after=["large"], read="module/slots.c, vtr_slot_allows_leaf(); module/memory.c, "
           "best_level()")
 def misfits(seen: Seen) -> None:
