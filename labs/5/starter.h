@@ -7,6 +7,7 @@
  * It maps page by page, the first 2 MiB of guest addresses only, and never looks
  * at the host's page tables again: good enough as long as nobody else does.
  */
+#include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/spinlock.h>

@@ -45,9 +45,9 @@ ccflags-y += -Wno-unused-const-variable -Wno-unused-parameter
 """
 
 
-def lab_h(top: Path = TOP) -> str:
-    """The header, with what stands in for the steps of a lab: its starter.h."""
-    starters = sorted(top.glob("labs/*/starter.h"))
+def lab_h(top: Path = TOP, lab: int | None = None) -> str:
+    """The header, with what stands in for open steps: a lab's starter.h, or all labs'."""
+    starters = sorted(top.glob(f"labs/{'*' if lab is None else lab}/starter.h"))
     texts = [path.read_text().split("\n", 1)[1] for path in starters]
     return LAB_H + "".join(f"\n{text}" for text in texts) + LAB_H_END
 
@@ -100,7 +100,7 @@ def cut(lab: int, target: Path, mine: Path | None = None, top: Path = TOP) -> li
         place.write_text(text)
         shutil.copymode(top / name, place)
     if cut_files:
-        (target / "module/lab.h").write_text(lab_h(top))
+        (target / "module/lab.h").write_text(lab_h(top, lab))
         with open(target / "Kbuild", "a", encoding="ascii") as kbuild:
             kbuild.write(KBUILD)
     return cut_files
