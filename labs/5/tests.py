@@ -53,7 +53,7 @@ def symbols(seed: Seed) -> dict[str, int]:
 
 lab = Lab(5, "EPT")
 lab.symbols = symbols
-lab.scene(Scene("pages", part("pages"), programs=["slots"],
+lab.scene(Scene("pages", part("pages"), programs=["slots"], seconds=40,
                 at_mark={"seen": snapshot(128, [(MEMORY, 900)], 300)}))
 lab.scene(Scene("readonly", part("readonly"), programs=["slots"],
                 at_mark={"seen": snapshot(8, [(MEMORY, 20)], 100)}))
