@@ -17,7 +17,7 @@ from lab.scene import Scene, Seed, Seen
 EPT_VIOLATION = 48
 FAR = 1 << 39                   # the second entry of the root table begins here
 FACTORS = (1009, 1013, 1019, 1021, 1031, 1033, 1039, 1049, 1051, 1061)
-MEMORY, OTHER, LOW, GOT = range(4)      # words of the program slots
+MEMORY, OTHER, GOT = range(3)      # words of the program slots
 WALK_WORDS, WALKS = 15, 6
 KINDS = (READ, WRITE, EXECUTE)
 NAMES = {READ: "a read", WRITE: "a write", EXECUTE: "a fetch", READ | WRITE: "a read and write"}
