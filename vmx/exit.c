@@ -79,10 +79,12 @@ static void decode_slat(struct vtr_exit *exit)
 	u64 q = exit->qualification;
 
 	exit->slat.gpa = vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS);
+	/* LAB 5.4: exit->slat.access = VTR_SLAT_WRITE; */
 	exit->slat.gva_valid = q & BIT(7);
 	exit->slat.gva = exit->slat.gva_valid ? vmcs_readl(VMCS_GUEST_LINEAR_ADDRESS) : 0;
 	exit->slat.of_table = exit->slat.gva_valid && !(q & BIT(8));
 	exit->slat.access = q & (VTR_SLAT_READ | VTR_SLAT_WRITE | VTR_SLAT_EXEC);
+	/* LAB 5.4 END */
 }
 
 /* Qualification of a task switch: selector of the TSS in 15:0, source in 31:30. */

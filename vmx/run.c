@@ -58,9 +58,11 @@ void vmx_flush_slat(struct vtr_vcpu *vcpu)
 
 	/* A flush also follows when the VM goes on without accessed and dirty bits. */
 	vmcs_write64(VMCS_EPT_POINTER, eptp);
+	/* LAB 5.7: return; */
 	if (invept(INVEPT_SINGLE, eptp) &&
 	    !READ_ONCE(vtr_shutting_down))
 		WARN_ONCE(1, "vitrine: INVEPT failed\n");
+	/* LAB 5.7 END */
 }
 
 static void flush_vpid(struct vtr_vmx_vcpu *v)

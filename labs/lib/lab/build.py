@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import LabError
-from .tree import KBUILD, LAB_H, STUDENT_FOLDERS, STUDENT_KINDS, TOP
+from .tree import KBUILD, STUDENT_FOLDERS, STUDENT_KINDS, TOP, lab_h
 
 STAFF_FOLDERS = ("ioctl-uapi",)
 MOST_BYTES = 1 << 20        # of one source file
@@ -50,7 +50,7 @@ def staff_sources() -> dict[str, bytes]:
              for folder in STAFF_FOLDERS for path in (TOP / folder).glob("*.h")}
     # With line numbers, for crash.py: a kernel may be built without them.
     found["Kbuild"] = (TOP / "Kbuild").read_bytes() + f"{KBUILD}ccflags-y += -g\n".encode()
-    found["module/lab.h"] = LAB_H.encode()
+    found["module/lab.h"] = lab_h().encode()
     return found
 
 

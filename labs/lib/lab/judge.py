@@ -198,11 +198,10 @@ def judge_one(test: Test, seen: Seen, built: Mapping[str, build.Built]) -> Verdi
 
 
 def not_written(seen: Seen) -> str | None:
-    """The sentence of a step that the run has reached and nobody has written."""
-    for line in seen.log:
-        if "is not written yet" in line and "vitrine: " in line:
-            return line.split("vitrine: ", 1)[1].capitalize()
-    return None
+    """The sentence of the first step that nobody has written, of those that the run has reached."""
+    waiting = [line.split("vitrine: ", 1)[1].capitalize() for line in seen.log
+               if "is not written yet" in line and "vitrine: " in line]
+    return min(waiting, default=None)
 
 
 def findings(seen: Seen) -> list[str]:

@@ -38,7 +38,7 @@ class Scene:
     """One run.
 
     GUESTS: programs for the guest, from a lab's guests/ folder, by name.
-    PROGRAMS: programs for the machine itself, in C, from its programs/ folder.
+    PROGRAMS: programs for the machine, from a lab's programs/ folder, in C.
     MAY_END: the script makes the machine go down; that is no finding.
     """
     name: str
@@ -54,6 +54,7 @@ class Scene:
     options: list[str] = field(default_factory=list)
     at_exit: dict[str, Look] = field(default_factory=dict)
     at_mark: dict[str, Look] = field(default_factory=dict)
+    at_break: dict[str, Look] = field(default_factory=dict)
 
 
 @dataclass
@@ -101,11 +102,13 @@ def assemble(source: Path, target: Path, symbols: Mapping[str, int]) -> None:
 
 
 def compile_program(source: Path, target: Path, symbols: Mapping[str, int]) -> None:
-    """Build a program for the nested machine, which has no C library of its own."""
-    defines = [f"-D{name}={value:#x}" for name, value in symbols.items()]
+    """Build a program that makes VMs by itself, with the small VM of tests/lib."""
+    top = LABS.parent
     run = subprocess.run(
-        ["gcc", "-std=gnu11", "-O2", "-static", "-s", "-Wall", "-Wextra", "-Werror",
-         f"-I{LABS.parent / 'ioctl-uapi'}", *defines, "-o", str(target), str(source)],
+        ["gcc", "-std=gnu11", "-O1", "-static", "-s", "-D_GNU_SOURCE", "-Wall", "-Wextra",
+         "-Werror", f"-I{top / 'tests/lib'}", f"-I{top / 'ioctl-uapi'}",
+         *(f"-D{name}={value:#x}" for name, value in symbols.items()), "-o", str(target),
+         str(source), str(top / "tests/lib/vm.c"), str(top / "tests/lib/tap.c")],
         capture_output=True, text=True, check=False)
     if run.returncode:
         raise LabError(f"{source.name}: cannot be compiled:\n{run.stderr.strip()}")
@@ -122,8 +125,10 @@ def play(scene: Scene, lab: int, tree: Path, seed: Seed, symbols: Mapping[str, i
         assemble(LABS / str(lab) / "guests" / f"{name}.S", work / f"{name}.elf", symbols)
         files += ["--file", f"{work / name}.elf:/root/{name}.elf"]
     for name in scene.programs:
-        compile_program(LABS / str(lab) / "programs" / f"{name}.c", work / name, symbols)
-        files += ["--file", f"{work / name}:/root/{name}"]
+        program = work.parent / name        # the same for all scenes
+        if not program.exists():
+            compile_program(LABS / str(lab) / "programs" / f"{name}.c", program, symbols)
+        files += ["--file", f"{program}:/root/{name}"]
     script = PREPARE + scene.script.format(**{k: f"{v:#x}" for k, v in symbols.items()})
     (work / "script").write_text(script)
     arguments = ["--engine", "bochs", "--quiet", "--kernel", scene.kernel, "--cpus",
@@ -131,7 +136,7 @@ def play(scene: Scene, lab: int, tree: Path, seed: Seed, symbols: Mapping[str, i
                  "--timeout", str(scene.seconds), "--tree", str(tree), *files,
                  *scene.options, "--file", f"{work / 'script'}:/root/script", "--",
                  "sh", "/root/script"]
-    recorder = Recorder(scene.cpus, scene.at_exit, scene.at_mark)
+    recorder = Recorder(scene.cpus, scene.at_exit, scene.at_mark, scene.at_break)
     output = io.BytesIO()
     try:
         session, outcome = machine.perform(options.parse(arguments), recorder,

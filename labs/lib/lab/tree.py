@@ -35,15 +35,21 @@ LAB_H = """\
 #define vtr_lab_todo(step)							\\
 	printk_ratelimited(KERN_ERR "vitrine: lab step " step			\\
 			   " is not written yet: %s()\\n", __func__)
-
-#endif /* VTR_LAB_H */
 """
+LAB_H_END = "\n#endif /* VTR_LAB_H */\n"
 # Helpers that wait for the student's code must not break the build by warnings.
 KBUILD = """
 # While parts of a lab are missing, helpers and variables wait for them.
 ccflags-y += -Wno-unused-function -Wno-unused-variable -Wno-unused-but-set-variable
 ccflags-y += -Wno-unused-const-variable -Wno-unused-parameter
 """
+
+
+def lab_h(top: Path = TOP, lab: int | None = None) -> str:
+    """The header, with what stands in for open steps: a lab's starter.h, or all labs'."""
+    starters = sorted(top.glob(f"labs/{'*' if lab is None else lab}/starter.h"))
+    texts = [path.read_text().split("\n", 1)[1] for path in starters]
+    return LAB_H + "".join(f"\n{text}" for text in texts) + LAB_H_END
 
 
 def tracked(top: Path = TOP) -> list[str]:
@@ -94,7 +100,7 @@ def cut(lab: int, target: Path, mine: Path | None = None, top: Path = TOP) -> li
         place.write_text(text)
         shutil.copymode(top / name, place)
     if cut_files:
-        (target / "module/lab.h").write_text(LAB_H)
+        (target / "module/lab.h").write_text(lab_h(top, lab))
         with open(target / "Kbuild", "a", encoding="ascii") as kbuild:
             kbuild.write(KBUILD)
     return cut_files
