@@ -28,6 +28,7 @@ help:
 	@echo 'make all               module, tool and tests for one kernel'
 	@echo 'make module            vitrine.ko only'
 	@echo 'make reference         docs/reference/ from the tables of vmx/'
+	@echo 'make pictures          labs/pictures/ from the tables of the source'
 	@echo 'make clean             remove build/'
 	@echo 'make distclean         remove build/ and the cached kernels and machines'
 	@echo
@@ -80,6 +81,11 @@ test-programs: tool
 # The pages of docs/reference/ out of the tables of vmx/.
 reference:
 	@$(MAKE) --no-print-directory -s -C userspace-tool O=$(CURDIR)/$(tool) reference
+
+# The figures of the labs' handouts, which are tracked.
+.PHONY: pictures
+pictures:
+	@labs/pictures/make
 
 demo: tree
 	@nested/ensure-packages bochs
