@@ -29,6 +29,7 @@ help:
 	@echo 'make module            vitrine.ko only'
 	@echo 'make reference         docs/reference/ from the tables of vmx/'
 	@echo 'make pictures          labs/pictures/ from the tables of the source'
+	@echo 'make handouts          the pages of the labs as HTML and PDF, in build/handouts'
 	@echo 'make clean             remove build/'
 	@echo 'make distclean         remove build/ and the cached kernels and machines'
 	@echo
@@ -86,6 +87,12 @@ reference:
 .PHONY: pictures
 pictures:
 	@labs/pictures/make
+
+# Pages of the labs for paper and screen.
+.PHONY: handouts
+handouts:
+	@nested/ensure-packages handouts
+	@labs/handouts
 
 demo: tree
 	@nested/ensure-packages bochs

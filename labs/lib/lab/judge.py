@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
-from . import build, crash
+from . import build, crash, holes, submitted
 from .errors import LabError
 from .scene import LABS, Scene, Seed, Seen, play
 
@@ -82,6 +82,7 @@ class Lab:
         self.scenes: dict[str, Scene] = {}
         self.tests: list[Test] = []
         self.symbols: Callable[[Seed], Mapping[str, int]] = lambda seed: {}
+        self.takes: list[str] = []      # guests that are handed in; the module is the staff's then
         self.adding_hidden = False
 
     def scene(self, scene: Scene) -> None:
@@ -127,8 +128,7 @@ def grade(lab: Lab, tree: Path, student: str, slot: str = "0",
           kernel: str | None = None) -> Graded:
     """Build, run and judge one submission."""
     start = time.monotonic()
-    seed = Seed(lab.number, student)
-    symbols = lab.symbols(seed)
+    guests = submitted.sources(tree, lab.takes)
     built: dict[str, build.Built] = {}
     seen: dict[str, Seen] = {}
     graded = Graded(lab, student, [])
@@ -139,14 +139,22 @@ def grade(lab: Lab, tree: Path, student: str, slot: str = "0",
                 continue
             if use not in built:
                 progress("building")
-                built[use] = build.module(tree, use, slot)
+                built[use] = build.staff_module(use) if lab.takes else build.module(tree, use, slot)
             if built[use].tree is None:
                 return unbuildable(graded, built[use], start)
             progress(f"scene {scene.name}")
             scene.kernel = use
-            seen[scene.name] = play(scene, lab.number, built[use].tree, seed, symbols,
-                                    Path(work) / scene.name)
+            seed = Seed(lab.number, student + " again" * scene.other_numbers)
+            try:
+                seen[scene.name] = play(scene, lab.number, built[use].tree, seed,
+                                        lab.symbols(seed), Path(work) / scene.name, guests)
+            except submitted.Refused as refused:
+                return not_taken(graded, refused, start)
     judge_all(lab, seen, built, graded)
+    waiting = open_steps(lab, guests)
+    for verdict in graded.verdicts:
+        if verdict.outcome == FAILED and waiting:
+            verdict.sentence += f" {waiting}"
     graded.seconds = time.monotonic() - start
     return graded
 
@@ -156,6 +164,22 @@ def unbuildable(graded: Graded, built: build.Built, start: float) -> Graded:
     graded.verdicts = [Verdict(test, NOT_JUDGED, graded.note) for test in graded.lab.tests]
     graded.seconds = time.monotonic() - start
     return graded
+
+
+def not_taken(graded: Graded, refused: submitted.Refused, start: float) -> Graded:
+    graded.note, finding = refused.args
+    graded.findings = [finding] if finding else []
+    graded.verdicts = [Verdict(test, NOT_JUDGED, graded.note) for test in graded.lab.tests]
+    graded.seconds = time.monotonic() - start
+    return graded
+
+
+def open_steps(lab: Lab, guests: Mapping[str, bytes]) -> str | None:
+    """The sentence of a guest's steps that nobody has written."""
+    for path, text in zip(lab.takes, guests.values()):
+        if steps := holes.open_steps(text.decode("utf-8", "replace"), path):
+            return f"Lab step {', '.join(map(str, steps))} is not written yet: {path}."
+    return None
 
 
 def judge_all(lab: Lab, seen: Mapping[str, Seen], built: Mapping[str, build.Built],

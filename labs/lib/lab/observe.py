@@ -10,7 +10,7 @@ Subtle: the emulator keeps a VMCS in its memory region in a layout of its own
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -150,6 +150,7 @@ class Recorder:
         self.cpus = cpus
         self.at_exit = at_exit or {}
         self.at_mark = at_mark or {}
+        self.numbers: Mapping[str, int] = {}            # of the student's seed
         self.exits: list[Exit] = []
         self.notes: dict[int, dict[str, object]] = {}   # of at_exit, by exit number
         self.marks: dict[int, Mark] = {}

@@ -22,6 +22,7 @@ from machine import main as machine
 from machine import options
 from machine.errors import Failure
 
+from . import submitted
 from .errors import LabError
 from .observe import Look, Recorder
 
@@ -37,7 +38,9 @@ mark() { taskset 1 /root/mark "$@"; }
 class Scene:
     """One run.
 
-    GUESTS: programs for the guest, from a lab's guests/ folder, by name.
+    GUESTS: programs for the guest, from a lab's guests/ folder, by name; or from the
+    submission, if the lab takes one of that name.
+    OTHER_NUMBERS: those of another student, which nobody can know.
     MAY_END: the script makes the machine go down; that is no finding.
     """
     name: str
@@ -48,6 +51,7 @@ class Scene:
     seconds: int = 60
     memory: int = 256
     may_end: bool = False
+    other_numbers: bool = False
     guests: list[str] = field(default_factory=list)
     options: list[str] = field(default_factory=list)
     at_exit: dict[str, Look] = field(default_factory=dict)
@@ -99,23 +103,30 @@ def assemble(source: Path, target: Path, symbols: Mapping[str, int]) -> None:
 
 
 def play(scene: Scene, lab: int, tree: Path, seed: Seed, symbols: Mapping[str, int],
-         work: Path) -> Seen:
-    """Run a scene with the build output TREE; WORK is a directory for its files."""
+         work: Path, guests: Mapping[str, bytes] | None = None) -> Seen:
+    """Run a scene with the build output TREE; WORK is a directory for its files.
+
+    GUESTS: sources that come from the submission, by name."""
     start = time.monotonic()
     work.mkdir(parents=True, exist_ok=True)
     assemble(LABS / "machine/mark.S", work / "mark", {})
     files = ["--file", f"{work / 'mark'}:/root/mark"]
     for name in scene.guests:
-        assemble(LABS / str(lab) / "guests" / f"{name}.S", work / f"{name}.elf", symbols)
+        if guests and name in guests:
+            submitted.assemble(guests[name], work / f"{name}.elf", symbols,
+                               LABS / "machine/guest.ld", work / name)
+        else:
+            assemble(LABS / str(lab) / "guests" / f"{name}.S", work / f"{name}.elf", symbols)
         files += ["--file", f"{work / name}.elf:/root/{name}.elf"]
     script = PREPARE + scene.script.format(**{k: f"{v:#x}" for k, v in symbols.items()})
     (work / "script").write_text(script)
     arguments = ["--engine", "bochs", "--quiet", "--kernel", scene.kernel, "--cpus",
                  str(scene.cpus), "--cpu", scene.cpu, "--memory", str(scene.memory),
-                 "--timeout", str(scene.seconds), "--tree", str(tree), *files,
+                 "--timeout", str(scene.seconds), "--timeout-cpu", "--tree", str(tree), *files,
                  *scene.options, "--file", f"{work / 'script'}:/root/script", "--",
                  "sh", "/root/script"]
     recorder = Recorder(scene.cpus, scene.at_exit, scene.at_mark)
+    recorder.numbers = symbols
     output = io.BytesIO()
     try:
         session, outcome = machine.perform(options.parse(arguments), recorder,
