@@ -11,7 +11,7 @@ from lab.observe import Recorder, break_at, kernel_symbol
 from lab.scene import Scene, Seen
 from machine.debugger import Debugger
 
-LOADS = 40
+LOADS = 20
 CYCLES = """\
 loads() {{
 	n=$1
@@ -23,9 +23,9 @@ loads() {{
 	echo 3 >/proc/sys/vm/drop_caches
 	usleep 300000
 }}
-loads 8
+loads 4
 mark 1
-loads 40
+loads 20
 mark 2
 """
 PARTED = """\

@@ -58,8 +58,10 @@ def tracked(top: Path = TOP) -> list[str]:
 
 
 def is_staff(name: str) -> bool:
+    """What students don't get; the lists of breaks quote the true source."""
     parts = name.split("/")
-    return parts[0] == "labs" and ("staff" in parts or parts[1:2] == ["tests"])
+    return parts[0] == "labs" and ("staff" in parts or parts[1:] == ["TEACHING.md"]) \
+        or parts[0] == "tests" and parts[-1] == "can-fail"
 
 
 def has_holes(name: str) -> bool:
