@@ -25,6 +25,7 @@ help:
 	@echo 'make shell             a shell in the nested machine, with vitrine in PATH'
 	@echo 'make test              all tests (tests/run --help for single suites)'
 	@echo 'make test-long         before a release: the same with more rounds, on the slow kernel'
+	@echo 'make test-labs         the graders of the labs: all known-wrong submissions'
 	@echo 'make all               module, tool and tests for one kernel'
 	@echo 'make module            vitrine.ko only'
 	@echo 'make reference         docs/reference/ from the tables of vmx/'
@@ -105,6 +106,12 @@ shell: tree
 test:
 	@nested/ensure-packages build bochs tool test
 	@tests/run
+
+# The labs' graders, thoroughly: before a release, or before a term.
+.PHONY: test-labs
+test-labs:
+	@nested/ensure-packages build bochs tool test
+	@tests/run 'labs*'
 
 test-long:
 	@nested/ensure-packages build bochs tool test

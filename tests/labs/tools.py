@@ -135,6 +135,10 @@ def test_wrong_use_is_refused() -> None:
 def own_tree(lab: int, place: Path) -> None:
     """A student's tree with all steps written, each with a line of his own."""
     tree.cut(lab, place)
+    write_all_steps(lab, place)
+
+
+def write_all_steps(lab: int, place: Path) -> None:
     for name in {name for names in tree.steps(lab).values() for name in names}:
         true = holes.bodies((TOP / name).read_text(), name)
         lines = (place / name).read_text().split("\n")
@@ -295,7 +299,8 @@ def test_an_archive_that_is_too_big_or_none_is_refused() -> None:
         member = tarfile.TarInfo("big")
         member.size = classroom.MOST_BYTES + 1
         file.write_bytes(member.tobuf() + bytes(1024))
-        for name, text, words in (("big.tar", None, "more than"), ("no.tar", "no archive", "unpacked")):
+        for name, text, words in (("big.tar", None, "more than"),
+                                  ("no.tar", "no archive", "unpacked")):
             if text:
                 Path(place, name).write_text(text)
             try:

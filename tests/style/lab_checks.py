@@ -20,7 +20,8 @@ def check_pictures(tree: Tree, _only: list[str] | None) -> list[str]:
     except LabError as error:
         return [str(error)]
     problems = [f"{name}: not what the source says: run make pictures"
-                for name, text in drawn.items() if name not in tree.files or tree.text(name) != text]
+                for name, text in drawn.items()
+                if name not in tree.files or tree.text(name) != text]
     return problems + [f"{name}: nobody draws it" for name in tree.files
                        if name.startswith(f"{pictures.FOLDER}/") and name.endswith(".svg")
                        and name not in drawn]
@@ -35,7 +36,8 @@ CHECKS = [
         Seed("a bit that has moved", "ept/hw.h",
              lambda text: text.replace("BIT_ULL(6)", "BIT_ULL(10)", 1), "EPT_IGNORE_PAT at"),
         Seed("a function that is gone", "vmx/inject.c",
-             lambda text: text.replace("vmx_can_inject", "vmx_may_inject"), "has no vmx_can_inject"),
+             lambda text: text.replace("vmx_can_inject", "vmx_may_inject"),
+             "has no vmx_can_inject"),
         Seed("a control with another name", "vmx/controls.def",
              lambda text: text.replace('"Load debug controls"', '"Load debug"', 1), "other names"),
     ]),

@@ -53,8 +53,8 @@ class Submission:
         """Changes when the submission does."""
         digest = hashlib.sha256()
         files = [self.path] if self.path.is_file() else sorted(
-            path for folder in (*STUDENT_FOLDERS, "labs/0") for path in self.path.rglob(f"{folder}/*")
-            if path.is_file())
+            path for folder in (*STUDENT_FOLDERS, "labs/0")
+            for path in self.path.rglob(f"{folder}/*") if path.is_file())
         for path in files:
             digest.update(str(path.relative_to(self.path.parent)).encode() + b"\0")
             digest.update(path.read_bytes())

@@ -52,7 +52,8 @@ def exit_loop(source: Source) -> Drawing:
 # Short words for the rows of docs/state-ownership.md that need some.
 SHORT = {
     "segments: selector, base, limit, rights": "segments with base, limit, rights",
-    "interruptibility, pending debug exceptions, activity": "interruptibility, activity, pending #DB",
+    "interruptibility, pending debug exceptions, activity":
+        "interruptibility, activity, pending #DB",
 }
 WHEN = [
     ("entry/exit", "at each entry and exit", "the processor by the VMCS, or vmx/run.c", GUEST),
@@ -113,8 +114,8 @@ def events(source: Source) -> Drawing:
     drawing.box(20, 306, 320, 56, ["the guest runs until it can take one", "(STI, POPF, IRET)"],
                 fill=GUEST, size=12)
     drawing.arrow((180, 276), (180, 306))
-    drawing.box(20, 394, 320, 56, ["exit 7, interrupt window: clear the", "control, it exits for ever else"],
-                fill=LOOK, size=12)
+    drawing.box(20, 394, 320, 56, ["exit 7, interrupt window: clear the",
+                                   "control, it exits for ever else"], fill=LOOK, size=12)
     drawing.arrow((180, 362), (180, 394))
     drawing.arrow((340, 422), (400, 422), (400, 160))
     drawing.box(460, 306, 320, 56, ["the entry delivers it: the guest's IDT,", "stack, handler"],
@@ -125,8 +126,8 @@ def events(source: Source) -> Drawing:
                 fill=LOOK, size=12)
     drawing.arrow((620, 362), (620, 394))
     drawing.arrow((460, 432), (430, 432), (430, 238), (460, 238))
-    drawing.text(20, 486, "Exceptions and NMIs are injected the same way; an NMI has a window of its "
-                 "own.", anchor="start", size=12, color=FAINT)
+    drawing.text(20, 486, "Exceptions and NMIs are injected the same way; an NMI has a window of "
+                 "its own.", anchor="start", size=12, color=FAINT)
     return drawing
 
 
@@ -156,7 +157,8 @@ def interruption_info(source: Source) -> Drawing:
     for number, (value, name) in enumerate(sorted(types.items())):
         drawing.text(40, 156 + 21 * number, str(value), anchor="start", mono=True, size=12)
         drawing.text(64, 156 + 21 * number, TYPES[name], anchor="start", size=12)
-    notes = [("bit 11", "an error code is delivered, too: it has a"), ("", "field of its own. At entry only with vectors"),
+    notes = [("bit 11", "an error code is delivered, too: it has a"),
+             ("", "field of its own. At entry only with vectors"),
              ("", "8, 10 to 14, 17 (21 with CET), and not in"), ("", "real mode."),
              ("type 4-6", "the length of the instruction goes in, too."),
              ("bit 12", "in exit information only; 0 at entry.")]

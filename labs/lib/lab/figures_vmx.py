@@ -174,8 +174,8 @@ def entry_controls(source: Source) -> Drawing:
         drawing.text(95, y, names[bit], anchor="start", size=12, bold=True)
         drawing.text(280, y, fate, anchor="start", size=12)
         y += 21
-    drawing.text(40, y + 8, "The manual's words: must be 1 = allowed 0-settings, may be 1 = allowed "
-                 "1-settings.", anchor="start", size=12, within=740)
+    drawing.text(40, y + 8, "The manual's words: must be 1 = allowed 0-settings, may be 1 = "
+                 "allowed 1-settings.", anchor="start", size=12, within=740)
     drawing.text(40, y + 30, "A bit of must that nobody wanted is a feature from before there was "
                  "a bit for it: leave it 1.", anchor="start", size=12, within=740)
     drawing.text(40, y + 52, "A word that doesn't fit: VM entry fails with VM-instruction error 7 "
@@ -227,7 +227,8 @@ def entry_checks(source: Source) -> Drawing:
     return drawing
 
 
-LEVELS = [(4, "47:39", "512 GiB"), (3, "38:30", "1 GiB"), (2, "29:21", "2 MiB"), (1, "20:12", "4 KiB")]
+LEVELS = [(4, "47:39", "512 GiB"), (3, "38:30", "1 GiB"), (2, "29:21", "2 MiB"),
+          (1, "20:12", "4 KiB")]
 
 
 def ept_walk(source: Source) -> Drawing:
@@ -290,9 +291,9 @@ def ept_entry(source: Source) -> Drawing:
     drawing.text(20, 24, "ept/hw.h; SDM 3C \"The Extended Page Table Mechanism (EPT)\"",
                  anchor="start", bold=True)
     notes = [("R W X", "read, write, execute: all 0 means not present"),
-             ("type", "memory type of a leaf: 6 write-back, 0 uncacheable (others as in the MTRRs)"),
+             ("type", "memory type of a leaf: 6 write-back, 0 uncacheable (others: the MTRRs')"),
              ("I", "ignore the guest's PAT"),
-             ("1", "leaf: bit 7 of levels 2 and 3; ignored at level 1, where every entry is a leaf"),
+             ("1", "leaf: bit 7 of levels 2 and 3; ignored at level 1: every entry is a leaf there"),
              ("A D", "accessed, dirty: written by the processor if bit 6 of the EPTP says so"),
              ("0", "reserved here: anything else is an EPT misconfiguration"),
              ("address", "low bits of a big page's address are reserved: 20:12 at 2 MiB, 29:12 at "

@@ -57,6 +57,7 @@ def set_page(path: str, names: dict[str, str]) -> str:
     title = TITLE.search(text)
     if not title:
         raise LabError(f"{path}: has no title")
+    text = re.sub(r"^<!-- .*? -->\n", "", text, flags=re.M)     # notes for tests
     body = markdown.markdown(text, extensions=["tables", "fenced_code", "toc", "sane_lists"])
     body = LINK.sub(lambda match: _link(path, match[1], match[2], names), body)
     body = IMAGE.sub(lambda match: _figure(path, match[2], match[1]), body)

@@ -155,6 +155,8 @@ class Recorder:
         self.notes: dict[int, dict[str, object]] = {}   # of at_exit, by exit number
         self.marks: dict[int, Mark] = {}
         self.breaks: list[Mark] = []    # stops at break_at()
+        self.end_at_break = False       # the run is over there
+        self.ended = False
         self.trouble: str | None = None
         self.forged: str | None = None      # somebody else than the script makes marks
 
@@ -168,6 +170,9 @@ class Recorder:
                 self._mark(debugger, stop)
             elif stop.kind == "break":
                 self.breaks.append(self._look_around(debugger, stop))
+                if self.end_at_break:
+                    self.ended = True
+                    debugger.end()
         except ValueError as error:
             self.trouble = f"the observer cannot go on: {error}"
 

@@ -42,6 +42,7 @@ class Scene:
     submission, if the lab takes one of that name.
     OTHER_NUMBERS: those of another student, which nobody can know.
     MAY_END: the script makes the machine go down; that is no finding.
+    END_AT_BREAK: the run is over at the address that break_at() was given.
     """
     name: str
     script: str
@@ -51,6 +52,7 @@ class Scene:
     seconds: int = 60
     memory: int = 256
     may_end: bool = False
+    end_at_break: bool = False
     other_numbers: bool = False
     guests: list[str] = field(default_factory=list)
     options: list[str] = field(default_factory=list)
@@ -127,13 +129,14 @@ def play(scene: Scene, lab: int, tree: Path, seed: Seed, symbols: Mapping[str, i
                  "sh", "/root/script"]
     recorder = Recorder(scene.cpus, scene.at_exit, scene.at_mark)
     recorder.numbers = symbols
+    recorder.end_at_break = scene.end_at_break
     output = io.BytesIO()
     try:
         session, outcome = machine.perform(options.parse(arguments), recorder,
                                            lambda _fd, data: output.write(data) and None)
     except Failure as failure:
         raise LabError(f"the nested machine cannot be used: {failure}") from failure
-    trouble = recorder.trouble or outcome.trouble
+    trouble = recorder.trouble or (None if recorder.ended else outcome.trouble)
     return Seen(scene, recorder, outcome.status, output.getvalue().decode("utf-8", "replace"),
                 session.log.lines, [report.lines for report in session.log.unexpected([])],
                 trouble, time.monotonic() - start, seed)

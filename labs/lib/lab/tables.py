@@ -82,8 +82,8 @@ class Source:
     def switched(self) -> list[tuple[str, str]]:
         """(state, when) of the table "Switched" of docs/state-ownership.md."""
         match = SWITCHED.search(self.read("docs/state-ownership.md"))
-        rows = re.findall(r"^\| ([^|]+) \| [^|]+ \| ([^|]+) \| [^|]+ \|$", match[1] if match else "",
-                          re.M)[1:]
+        rows = re.findall(r"^\| ([^|]+) \| [^|]+ \| ([^|]+) \| [^|]+ \|$",
+                          match[1] if match else "", re.M)[1:]
         if not rows:
             raise LabError("docs/state-ownership.md: its table isn't found")
         return rows

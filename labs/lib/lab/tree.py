@@ -65,7 +65,8 @@ def is_staff(name: str) -> bool:
 
 
 def has_holes(name: str) -> bool:
-    return name in STUDENT_GUESTS or name.split("/")[0] in STUDENT_FOLDERS and name.endswith(STUDENT_KINDS)
+    return name in STUDENT_GUESTS \
+        or name.split("/")[0] in STUDENT_FOLDERS and name.endswith(STUDENT_KINDS)
 
 
 def steps(lab: int, top: Path = TOP) -> dict[holes.Step, list[str]]:
