@@ -9,6 +9,7 @@ side: a copy and an independent solution, an archive that is well and one that
 climbs out of its place.  Read next: labs/lib/lab/.
 """
 
+import contextlib
 import csv
 import io
 import json
@@ -358,6 +359,9 @@ class Tags(HTMLParser):
             self.wrong.append(tag)
 
 
+POINTS = {"ada": 100, "ben": 55, "cyd": 0, "dan": 0}
+
+
 def hand_in(place: Path) -> None:
     """ada: all right, a directory; ben: one mistake, an archive; cyd: nothing written, a
     bundle of git; dan: no archive."""
@@ -405,6 +409,8 @@ def test_a_class_is_graded_interrupted_and_graded_to_its_end() -> None:
         interrupt_after_first(words, out / "results")
         before = {file.stem: file.stat().st_mtime_ns for file in (out / "results").glob("*.json")}
         assert before, "no result is kept"
+        assert all(json.loads((out / f"results/{name}.json").read_text())["score"] == POINTS[name]
+                   for name in before), "an interrupted grading has kept a wrong result"
         run = subprocess.run(words, capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stderr
         for name, when in before.items():
@@ -419,7 +425,7 @@ def check_class(out: Path) -> None:
         rows = {row["student"]: row for row in csv.DictReader(file)}
     assert list(rows) == ["ada", "ben", "cyd", "dan"], list(rows)
     points = {name: int(row["points"]) for name, row in rows.items()}
-    assert points == {"ada": 100, "ben": 55, "cyd": 0, "dan": 0}, points
+    assert points == POINTS, points
     assert rows["ben"]["ports"] == "0" and rows["ben"]["cpuid"] == "15", rows["ben"]
     assert "cannot be unpacked" in rows["dan"]["note"], rows["dan"]
     page = (out / "class.html").read_text(encoding="utf-8")
@@ -429,6 +435,23 @@ def check_class(out: Path) -> None:
     for words in ("4 submissions, 100 points", "<svg", "Missed most", "cannot be unpacked",
                   "step 3: the bytes go to the port, in order", "Resemble each other"):
         assert words in page, f"class.html has no {words!r}"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere() -> None:
+    for screen, words in ((Terminal(), "[###############               ] 1/2 ada: 3"),
+                          (io.StringIO(), "1/2 ada: 3\n")):
+        with contextlib.redirect_stderr(screen):
+            progress = classroom.Progress(2)
+            progress.step("ada: 3")
+            assert words in screen.getvalue(), screen.getvalue()
+            progress.step("ben: 4")
+            progress.end()
+        assert "2/2 ben: 4" in screen.getvalue()
 
 
 def run_all(tests: list[tuple[str, Callable[[], None]]]) -> int:
