@@ -31,7 +31,8 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [str(TOP / "labs/lib"), str(TOP / "nested/lib")]
 
 # pylint: disable=wrong-import-position
-from lab import classroom, holes, judge, report, scene, similar, submitted, tree  # noqa: E402
+from lab import (classroom, handouts, holes, judge, report, scene, similar,  # noqa: E402
+                 submitted, tree)
 from lab.errors import LabError  # noqa: E402
 
 LABS = [number for number in tree.LABS if tree.steps(number)]
@@ -435,6 +436,39 @@ def check_class(out: Path) -> None:
     for words in ("4 submissions, 100 points", "<svg", "Missed most", "cannot be unpacked",
                   "step 3: the bytes go to the port, in order", "Resemble each other"):
         assert words in page, f"class.html has no {words!r}"
+
+
+# ---- handouts as pages ------------------------------------------------------------------------------
+
+
+def test_handouts_are_set_with_their_pictures_and_links() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        handouts.OUT = Path(place)
+        Path(place, "pictures").mkdir()
+        names = handouts.pages()
+        assert {"index", "students", "teaching", "lab0", "lab1"} <= set(names.values()), names
+        for path in names:
+            page = handouts.set_page(path, names)
+            tags = Tags()
+            tags.feed(page)
+            assert not tags.open and not tags.wrong, f"{path}: {tags.open} {tags.wrong}"
+            assert "<!-- test" not in page
+            for target in re.findall(r'(?:src|href)="([^"#]+)', page):
+                made = Path(place, target).is_file() or \
+                    target.removesuffix(".html") in names.values() or "://" in target
+                assert made, f"{path}: {target}"
+
+
+def test_a_handout_that_leads_nowhere_is_refused() -> None:
+    for text in ("# x\n\n![a](../pictures/none.svg)\n", "# x\n\n[a](none.md)\n", "no title\n"):
+        with tempfile.TemporaryDirectory(dir=TOP / "build") as place:
+            page = Path(place, "page.md")
+            page.write_text(text)
+            try:
+                handouts.set_page(str(page.relative_to(TOP)), {})
+            except LabError:
+                continue
+            raise AssertionError(f"{text!r} is taken")
 
 
 class Terminal(io.StringIO):
