@@ -49,7 +49,7 @@ class Scene:
     cpus: int = 1
     cpu: str = "vmx"
     kernel: str = "lean"
-    seconds: int = 60
+    seconds: int = 30              # of the emulator's processor time
     memory: int = 256
     may_end: bool = False
     end_at_break: bool = False
