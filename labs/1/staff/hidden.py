@@ -48,7 +48,7 @@ taskset 1 insmod /vitrine/vitrine.ko || exit 1
 taskset 2 vitrine run /vitrine/guests/spin.elf &
 usleep 300000
 mark 2
-echo b >/proc/sysrq-trigger
+taskset 1 sh -c 'echo b >/proc/sysrq-trigger'
 sleep 20
 """
 
