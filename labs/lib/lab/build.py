@@ -9,6 +9,7 @@ the staff's.  Read tree.py before, scene.py next.
 
 import os
 import re
+import resource
 import shutil
 import subprocess
 from dataclasses import dataclass, field
@@ -19,6 +20,9 @@ from .tree import KBUILD, STUDENT_FOLDERS, STUDENT_KINDS, TOP, lab_h
 
 STAFF_FOLDERS = ("ioctl-uapi",)
 MOST_BYTES = 1 << 20        # of one source file
+MOST_OUTPUT = 64 << 20      # of one file that the build writes
+BUILD_SECONDS = 300
+TOO_MUCH = re.compile(r"File size limit exceeded|File too large|signal 25", re.I)
 NOTE = re.compile(r"^\S*?((?:module|vmx|ept)/\S+?):(\d+):.*?((?:fatal )?error|warning): (.*)$",
                   re.MULTILINE)
 
@@ -29,6 +33,7 @@ class Built:
     module: Path                    # with debug information
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    finding: str | None = None      # what a teacher should know of the build
 
 
 def sources(tree: Path) -> dict[str, bytes]:
@@ -92,24 +97,42 @@ def staff_tree(kernel: str) -> Path:
     return TOP / "build" / kernel / "root"
 
 
+def staff_module(kernel: str) -> Built:
+    """The true tree's module, for labs in which students write none."""
+    place = TOP / "build" / kernel
+    return Built(place / "root", place / "vitrine.ko")
+
+
 def module(tree: Path, kernel: str, slot: str = "0") -> Built:
     """Build a submission.  SLOT: a work place that nobody else uses meanwhile."""
     place = TOP / "build/labs" / kernel / slot
     lay_out(place, sources(tree) | staff_sources())
-    run = subprocess.run(["make", "-C", kernel_dir(kernel), f"M={place}", "W=1", "modules"],
-                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+    run = subprocess.run(["timeout", "-k", "5", str(BUILD_SECONDS), "make", "-C",
+                          kernel_dir(kernel), f"M={place}", "W=1", "modules"],
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                         text=True, errors="replace", preexec_fn=_limit,
                          env=os.environ | {"LC_ALL": "C"})
     notes = [(kind, f"{file}:{line}: {text}")
              for file, line, kind, text in NOTE.findall(run.stdout)]
     built = Built(None, place / "vitrine.ko", [text for kind, text in notes if kind != "warning"],
                   [text for kind, text in notes if kind == "warning"])
     if run.returncode:
-        built.errors = built.errors or run.stdout.strip().splitlines()[-5:]
+        if run.returncode == 124:
+            built.finding = f"the build doesn't end within {BUILD_SECONDS} s"
+        elif TOO_MUCH.search(run.stdout):
+            built.finding = f"the build writes a file of more than {MOST_OUTPUT >> 20} MiB"
+        built.errors = [built.finding] if built.finding else \
+            built.errors or run.stdout.strip().splitlines()[-5:]
         return built
     built.tree = place / "root"
     copy_staff_tree(TOP / "build" / kernel / "root", built.tree)
     subprocess.run(["strip", "-g", "-o", built.tree / "vitrine.ko", built.module], check=True)
     return built
+
+
+def _limit() -> None:
+    """A submission's build may not fill the disk of the grader."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_OUTPUT, MOST_OUTPUT))
 
 
 def copy_staff_tree(source: Path, target: Path) -> None:

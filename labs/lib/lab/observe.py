@@ -10,7 +10,7 @@ Subtle: the emulator keeps a VMCS in its memory region in a layout of its own
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -152,10 +152,13 @@ class Recorder:
         self.at_exit = at_exit or {}
         self.at_mark = at_mark or {}
         self.at_break = at_break or {}
+        self.numbers: Mapping[str, int] = {}            # of the student's seed
         self.exits: list[Exit] = []
         self.notes: dict[int, dict[str, object]] = {}   # of at_exit, by exit number
         self.marks: dict[int, Mark] = {}
         self.breaks: list[Mark] = []    # stops at break_at()
+        self.end_at_break = False       # the run is over there
+        self.ended = False
         self.trouble: str | None = None
         self.forged: str | None = None      # somebody else than the script makes marks
 
@@ -172,6 +175,9 @@ class Recorder:
                 self.breaks.append(here)
                 for name, look in self.at_break.items():
                     here.found[name] = look(self, debugger)
+                if self.end_at_break:
+                    self.ended = True
+                    debugger.end()
         except ValueError as error:
             self.trouble = f"the observer cannot go on: {error}"
 

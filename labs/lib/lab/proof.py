@@ -15,6 +15,7 @@ breaks the machine, too; its head also says what the grader must report:
 
 	Finding: REGULAR EXPRESSION
 
+With --all also what only the checking kernel shows (labs/N/staff/thorough/).
 A patch that no longer applies is a failure, so the list cannot go stale.
 """
 
@@ -28,7 +29,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import build, judge, tree
+from . import build, judge, thorough, tree
 from .errors import LabError
 from .judge import FAILED, PASSED, Graded, Lab
 from .scene import LABS
@@ -36,7 +37,10 @@ from .tree import TOP
 
 LOSES = re.compile(r"^Loses: (.+)$", re.MULTILINE)
 FINDING = re.compile(r"^Finding: (.+)$", re.MULTILINE)
-CODE = ("Kbuild", "module", "vmx", "ept", "ioctl-uapi")
+GRADINGS = 10
+CODE = ("Kbuild", "module", "vmx", "ept", "ioctl-uapi", *tree.STUDENT_GUESTS)
+
+Case = tuple[str, Callable[[], str | None]]     # its name, and what is wrong or None
 
 
 @dataclass
@@ -68,7 +72,21 @@ def copy_code(target: Path) -> None:
         if (TOP / name).is_dir():
             shutil.copytree(TOP / name, target / name)
         else:
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(TOP / name, target / name)
+
+
+def patched(place: Path, wrong: Wrong) -> str | None:
+    """Make a known-wrong submission in PLACE.  Return: why not, or None."""
+    copy_code(place)
+    run = subprocess.run(["patch", "-s", "-p1", "-f", "-d", place, "-i", wrong.patch],
+                         capture_output=True, text=True, check=False)
+    return f"the patch does not apply: {run.stdout.strip()}" if run.returncode else None
+
+
+def words_of(graded: Graded) -> str:
+    return "\n".join([*(f"{verdict.test.name}: {verdict.outcome}: {verdict.sentence}"
+                        for verdict in graded.verdicts), *graded.findings])
 
 
 def lost(graded: Graded) -> set[str]:
@@ -128,15 +146,31 @@ class Proofs:
                 return f"it loses {', '.join(sorted(missing))} of lab {earlier}"
         return None
 
-    def wrong(self, number: int, wrong: Wrong) -> str | None:
+    def agree(self, number: int, wrong: Wrong) -> str | None:
+        """Ten gradings of one submission say the same, word for word."""
+        with tempfile.TemporaryDirectory(prefix="vitrine-agree-") as place:
+            if why := patched(Path(place), wrong):
+                return why
+            said = [words_of(self.grade(judge.load(number), Path(place))) for _ in range(GRADINGS)]
+        return next((f"grading {n + 1} says\n{other}\nand the first\n{said[0]}"
+                     for n, other in enumerate(said) if other != said[0]), None)
+
+    def careless(self, number: int, wrong: Wrong | None) -> str | None:
+        """On the checking kernel: the true tree has no report, a careless one has."""
+        lab = judge.load(number)
+        lab.scenes, lab.tests = {}, []
+        thorough.add(lab)
+        if wrong:
+            return self.wrong(number, wrong, lab)
+        graded = self.grade(lab, TOP)
+        return None if graded.points == graded.most else sentences(graded)
+
+    def wrong(self, number: int, wrong: Wrong, lab: Lab | None = None) -> str | None:
         with tempfile.TemporaryDirectory(prefix="vitrine-wrong-") as place:
-            copy_code(Path(place))
-            run = subprocess.run(["patch", "-s", "-p1", "-f", "-d", place, "-i", wrong.patch],
-                                 capture_output=True, text=True, check=False)
-            if run.returncode:
-                return f"the patch does not apply: {run.stdout.strip()}"
-            graded = self.grade(judge.load(number), Path(place))
-        if graded.note:
+            if why := patched(Path(place), wrong):
+                return why
+            graded = self.grade(lab or judge.load(number), Path(place))
+        if graded.note and not wrong.finding:
             return graded.note
         if wrong.finding and not any(re.search(wrong.finding, text) for text in graded.findings):
             return f"the findings are {graded.findings}, not {wrong.finding}"
@@ -146,7 +180,7 @@ class Proofs:
                 f"{', '.join(sorted(wrong.loses))}\n{sentences(graded)}")
 
 
-def cases(proofs: Proofs, numbers: list[int], every: bool) -> Iterator[tuple[str, Callable[[], str | None]]]:
+def cases(proofs: Proofs, numbers: list[int], every: bool) -> Iterator[Case]:
     for number in numbers:
         yield f"lab {number}: the true tree gets all points", lambda n=number: proofs.true_tree(n)
         if tree.steps(number):
@@ -160,6 +194,24 @@ def cases(proofs: Proofs, numbers: list[int], every: bool) -> Iterator[tuple[str
         for attack in attacks if every else chosen(attacks, number):
             yield (f"lab {number}: the attack {attack.name} gains nothing and is reported",
                    lambda n=number, a=attack: proofs.wrong(n, a))
+        yield from careless_cases(proofs, number) if every else ()
+
+
+def agreement_cases(proofs: Proofs, numbers: list[int]) -> Iterator[Case]:
+    for number in numbers:
+        for wrong in chosen(wrong_ones(number), number):
+            yield (f"lab {number}: {GRADINGS} gradings of {wrong.name} agree",
+                   lambda n=number, w=wrong: proofs.agree(n, w))
+
+
+def careless_cases(proofs: Proofs, number: int) -> Iterator[Case]:
+    careless = wrong_ones(number, "thorough")
+    if careless:
+        yield (f"lab {number}: the true tree has no report on the debug kernel",
+               lambda n=number: proofs.careless(n, None))
+    for wrong in careless:
+        yield (f"lab {number}: {wrong.name} is reported by the debug kernel",
+               lambda n=number, w=wrong: proofs.careless(n, w))
 
 
 def chosen(wrongs: list[Wrong], number: int) -> list[Wrong]:
@@ -177,16 +229,25 @@ def command(arguments: list[str]) -> int:
     parser.add_argument("labs", type=int, metavar="N", nargs="*", help="labs (default: all)")
     parser.add_argument("--all", action="store_true",
                         help="all known-wrong submissions, not one for each lab")
-    parser.add_argument("--only", metavar="WORD", help="cases with this word in their name")
+    parser.add_argument("--agree", action="store_true",
+                        help=f"instead: {GRADINGS} gradings of one submission of each lab agree")
+    parser.add_argument("--only", metavar="WORD",
+                        help="of all cases those with this word in their name")
     parser.add_argument("--student", default="proof", metavar="ID", help="seed of the tests")
     options = parser.parse_args(arguments)
     numbers = options.labs or labs_with_tests()
+    proofs = Proofs(options.student)
+    every = options.all or bool(options.only)
+    chosen_cases = [case for case in (agreement_cases(proofs, numbers) if options.agree
+                                      else cases(proofs, numbers, every))
+                    if not options.only or options.only in case[0]]
     # The test runner has built them, and other suites use them meanwhile.
-    for kernel in ("lean", "6.12"):
+    kernels = {scene.kernel for number in numbers for scene in judge.load(number).scenes.values()}
+    if any("debug kernel" in name for name, _ in chosen_cases):
+        kernels.add("debug")
+    for kernel in sorted(kernels):
         if not (TOP / "build" / kernel / "root/tests").is_dir():
             build.staff_tree(kernel)
-    chosen_cases = [case for case in cases(Proofs(options.student), numbers, options.all)
-                    if not options.only or options.only in case[0]]
     print(f"TAP version 13\n1..{len(chosen_cases)}", flush=True)
     failed = 0
     for number, (name, proof) in enumerate(chosen_cases, 1):

@@ -22,6 +22,7 @@ from machine import main as machine
 from machine import options
 from machine.errors import Failure
 
+from . import submitted
 from .errors import LabError
 from .observe import Look, Recorder
 
@@ -37,18 +38,23 @@ mark() { taskset 1 /root/mark "$@"; }
 class Scene:
     """One run.
 
-    GUESTS: programs for the guest, from a lab's guests/ folder, by name.
+    GUESTS: programs for the guest, from a lab's guests/ folder, by name; or from the
+    submission, if the lab takes one of that name.
     PROGRAMS: programs for the machine, from a lab's programs/ folder, in C.
+    OTHER_NUMBERS: those of another student, which nobody can know.
     MAY_END: the script makes the machine go down; that is no finding.
+    END_AT_BREAK: the run is over at the address that break_at() was given.
     """
     name: str
     script: str
     cpus: int = 1
     cpu: str = "vmx"
     kernel: str = "lean"
-    seconds: int = 60
+    seconds: int = 30              # of the emulator's processor time
     memory: int = 256
     may_end: bool = False
+    end_at_break: bool = False
+    other_numbers: bool = False
     guests: list[str] = field(default_factory=list)
     programs: list[str] = field(default_factory=list)
     options: list[str] = field(default_factory=list)
@@ -115,14 +121,20 @@ def compile_program(source: Path, target: Path, symbols: Mapping[str, int]) -> N
 
 
 def play(scene: Scene, lab: int, tree: Path, seed: Seed, symbols: Mapping[str, int],
-         work: Path) -> Seen:
-    """Run a scene with the build output TREE; WORK is a directory for its files."""
+         work: Path, guests: Mapping[str, bytes] | None = None) -> Seen:
+    """Run a scene with the build output TREE; WORK is a directory for its files.
+
+    GUESTS: sources that come from the submission, by name."""
     start = time.monotonic()
     work.mkdir(parents=True, exist_ok=True)
     assemble(LABS / "machine/mark.S", work / "mark", {})
     files = ["--file", f"{work / 'mark'}:/root/mark"]
     for name in scene.guests:
-        assemble(LABS / str(lab) / "guests" / f"{name}.S", work / f"{name}.elf", symbols)
+        if guests and name in guests:
+            submitted.assemble(guests[name], work / f"{name}.elf", symbols,
+                               LABS / "machine/guest.ld", work / name)
+        else:
+            assemble(LABS / str(lab) / "guests" / f"{name}.S", work / f"{name}.elf", symbols)
         files += ["--file", f"{work / name}.elf:/root/{name}.elf"]
     for name in scene.programs:
         program = work.parent / name        # the same for all scenes
@@ -133,17 +145,19 @@ def play(scene: Scene, lab: int, tree: Path, seed: Seed, symbols: Mapping[str, i
     (work / "script").write_text(script)
     arguments = ["--engine", "bochs", "--quiet", "--kernel", scene.kernel, "--cpus",
                  str(scene.cpus), "--cpu", scene.cpu, "--memory", str(scene.memory),
-                 "--timeout", str(scene.seconds), "--tree", str(tree), *files,
+                 "--timeout", str(scene.seconds), "--timeout-cpu", "--tree", str(tree), *files,
                  *scene.options, "--file", f"{work / 'script'}:/root/script", "--",
                  "sh", "/root/script"]
     recorder = Recorder(scene.cpus, scene.at_exit, scene.at_mark, scene.at_break)
+    recorder.numbers = symbols
+    recorder.end_at_break = scene.end_at_break
     output = io.BytesIO()
     try:
         session, outcome = machine.perform(options.parse(arguments), recorder,
                                            lambda _fd, data: output.write(data) and None)
     except Failure as failure:
         raise LabError(f"the nested machine cannot be used: {failure}") from failure
-    trouble = recorder.trouble or outcome.trouble
+    trouble = recorder.trouble or (None if recorder.ended else outcome.trouble)
     return Seen(scene, recorder, outcome.status, output.getvalue().decode("utf-8", "replace"),
                 session.log.lines, [report.lines for report in session.log.unexpected([])],
                 trouble, time.monotonic() - start, seed)

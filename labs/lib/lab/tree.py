@@ -18,6 +18,7 @@ TOP = Path(__file__).resolve().parents[3]
 # Where holes may be, and all that the grader takes from a submission.
 STUDENT_FOLDERS = ("module", "vmx", "ept")
 STUDENT_KINDS = (".c", ".S", ".h", ".def")
+STUDENT_GUESTS = ("labs/0/guest.S",)
 LABS = range(0, 7)
 
 LAB_H = """\
@@ -63,12 +64,15 @@ def tracked(top: Path = TOP) -> list[str]:
 
 
 def is_staff(name: str) -> bool:
+    """What students don't get; the lists of breaks quote the true source."""
     parts = name.split("/")
-    return parts[0] == "labs" and ("staff" in parts or parts[1:2] == ["tests"])
+    return parts[0] == "labs" and ("staff" in parts or parts[1:] == ["TEACHING.md"]) \
+        or parts[0] == "tests" and parts[-1] == "can-fail"
 
 
 def has_holes(name: str) -> bool:
-    return name.split("/")[0] in STUDENT_FOLDERS and name.endswith(STUDENT_KINDS)
+    return name in STUDENT_GUESTS \
+        or name.split("/")[0] in STUDENT_FOLDERS and name.endswith(STUDENT_KINDS)
 
 
 def steps(lab: int, top: Path = TOP) -> dict[holes.Step, list[str]]:
@@ -99,7 +103,7 @@ def cut(lab: int, target: Path, mine: Path | None = None, top: Path = TOP) -> li
             cut_files.append(name)
         place.write_text(text)
         shutil.copymode(top / name, place)
-    if cut_files:
+    if any(name not in STUDENT_GUESTS for name in cut_files):
         (target / "module/lab.h").write_text(lab_h(top, lab))
         with open(target / "Kbuild", "a", encoding="ascii") as kbuild:
             kbuild.write(KBUILD)

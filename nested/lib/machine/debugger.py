@@ -15,7 +15,7 @@ import subprocess
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 MARK = "0x5eedc0de"
 WHERE = re.compile(r"\((\d+)\)\.?(?:\[\d+\])? \[0x([0-9a-f]+)\] ([0-9a-f]+):([0-9a-f]{8,16}) ")
@@ -82,6 +82,11 @@ class Debugger:
             elif (match := WHERE.search(line)) and (kind == "other" or int(match[1]) == cpu):
                 cpu, rip = int(match[1]), int(match[4], 16)
         return Stop(kind, cpu, self.tick, rip)
+
+    def end(self) -> NoReturn:
+        """End the machine: the observer has seen all that it wants."""
+        self.process.kill()
+        raise Gone
 
     def registers(self) -> dict[str, int]:
         """General registers and RIP of the processor that stopped."""
