@@ -82,6 +82,9 @@ class Lab:
         self.scenes: dict[str, Scene] = {}
         self.tests: list[Test] = []
         self.symbols: Callable[[Seed], Mapping[str, int]] = lambda seed: {}
+        # Files below labs/N that students write.  If there are any, nothing else is
+        # taken from a submission: the folders of tree.STUDENT_FOLDERS are the staff's.
+        self.student_files: tuple[str, ...] = ()
         self.adding_hidden = False
 
     def scene(self, scene: Scene) -> None:
@@ -101,10 +104,14 @@ class Lab:
         return add
 
 
+def has_tests(number: int) -> bool:
+    return (LABS / str(number) / "tests.py").is_file()
+
+
 def load(number: int, hidden: bool = True) -> Lab:
     """A lab with its visible tests, and the hidden ones if they are there."""
     visible = LABS / str(number) / "tests.py"
-    if not visible.is_file():
+    if not has_tests(number):
         raise LabError(f"lab {number} has no tests to grade by ({visible} is missing)")
     lab: Lab = load_file(visible).lab
     staff = LABS / str(number) / "staff/hidden.py"
@@ -139,7 +146,7 @@ def grade(lab: Lab, tree: Path, student: str, slot: str = "0",
                 continue
             if use not in built:
                 progress("building")
-                built[use] = build.module(tree, use, slot)
+                built[use] = build.module(tree, use, slot, lab.number)
             if built[use].tree is None:
                 return unbuildable(graded, built[use], start)
             progress(f"scene {scene.name}")

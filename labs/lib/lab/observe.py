@@ -146,10 +146,12 @@ class Recorder:
     """The observer of one run."""
 
     def __init__(self, cpus: int, at_exit: dict[str, Look] | None = None,
-                 at_mark: dict[str, Look] | None = None) -> None:
+                 at_mark: dict[str, Look] | None = None,
+                 at_break: dict[str, Look] | None = None) -> None:
         self.cpus = cpus
         self.at_exit = at_exit or {}
         self.at_mark = at_mark or {}
+        self.at_break = at_break or {}
         self.exits: list[Exit] = []
         self.notes: dict[int, dict[str, object]] = {}   # of at_exit, by exit number
         self.marks: dict[int, Mark] = {}
@@ -166,7 +168,9 @@ class Recorder:
             elif stop.kind == "magic":
                 self._mark(debugger, stop)
             elif stop.kind == "break":
-                self.breaks.append(self._look_around(debugger, stop))
+                seen = self._look_around(debugger, stop)
+                seen.found = {name: look(self, debugger) for name, look in self.at_break.items()}
+                self.breaks.append(seen)
         except ValueError as error:
             self.trouble = f"the observer cannot go on: {error}"
 

@@ -47,7 +47,7 @@ class Wrong:
 
 
 def labs_with_tests() -> list[int]:
-    return [number for number in tree.LABS if (LABS / str(number) / "tests.py").is_file()]
+    return [number for number in tree.LABS if judge.has_tests(number)]
 
 
 def wrong_ones(lab: int, folder: str = "wrong") -> list[Wrong]:
@@ -62,7 +62,10 @@ def wrong_ones(lab: int, folder: str = "wrong") -> list[Wrong]:
     return found
 
 
-def copy_code(target: Path) -> None:
+def copy_code(target: Path, lab: int) -> None:
+    for name in tree.student_files(lab):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(TOP / name, target / name)
     for name in CODE:
         if (TOP / name).is_dir():
             shutil.copytree(TOP / name, target / name)
@@ -99,7 +102,7 @@ class Proofs:
             where = Path(place) / "tree"
             tree.cut(number, where)
             lab = judge.load(number)
-            built = build.module(where, "lean", "proof")
+            built = build.module(where, "lean", "proof", number)
             if built.errors or built.warnings:
                 return f"it builds with {built.errors + built.warnings}"
             graded = self.grade(lab, where)
@@ -125,7 +128,7 @@ class Proofs:
 
     def wrong(self, number: int, wrong: Wrong) -> str | None:
         with tempfile.TemporaryDirectory(prefix="vitrine-wrong-") as place:
-            copy_code(Path(place))
+            copy_code(Path(place), number)
             run = subprocess.run(["patch", "-s", "-p1", "-f", "-d", place, "-i", wrong.patch],
                                  capture_output=True, text=True, check=False)
             if run.returncode:

@@ -37,11 +37,12 @@ mark() { taskset 1 /root/mark "$@"; }
 class Scene:
     """One run.
 
+    SCRIPT: its text, or what makes it of the student's seed.
     GUESTS: programs for the guest, from a lab's guests/ folder, by name.
     MAY_END: the script makes the machine go down; that is no finding.
     """
     name: str
-    script: str
+    script: "str | Callable[[Seed], str]"
     cpus: int = 1
     cpu: str = "vmx"
     kernel: str = "lean"
@@ -52,6 +53,7 @@ class Scene:
     options: list[str] = field(default_factory=list)
     at_exit: dict[str, Look] = field(default_factory=dict)
     at_mark: dict[str, Look] = field(default_factory=dict)
+    at_break: dict[str, Look] = field(default_factory=dict)
 
 
 @dataclass
@@ -64,6 +66,7 @@ class Seen:
     log: list[str]                  # of the kernel
     reports: list[list[str]]        # oopses, warnings and their like
     trouble: str | None             # what broke the machine
+    emulator: list[str]             # what the emulator itself has logged
     seconds: float
     seed: "Seed"
 
@@ -108,14 +111,16 @@ def play(scene: Scene, lab: int, tree: Path, seed: Seed, symbols: Mapping[str, i
     for name in scene.guests:
         assemble(LABS / str(lab) / "guests" / f"{name}.S", work / f"{name}.elf", symbols)
         files += ["--file", f"{work / name}.elf:/root/{name}.elf"]
-    script = PREPARE + scene.script.format(**{k: f"{v:#x}" for k, v in symbols.items()})
+    text = scene.script if isinstance(scene.script, str) else scene.script(seed)
+    script = PREPARE + text.format(**{k: f"{v:#x}" for k, v in symbols.items()})
     (work / "script").write_text(script)
     arguments = ["--engine", "bochs", "--quiet", "--kernel", scene.kernel, "--cpus",
                  str(scene.cpus), "--cpu", scene.cpu, "--memory", str(scene.memory),
                  "--timeout", str(scene.seconds), "--tree", str(tree), *files,
+                 "--keep-log", str(work / "logs"),
                  *scene.options, "--file", f"{work / 'script'}:/root/script", "--",
                  "sh", "/root/script"]
-    recorder = Recorder(scene.cpus, scene.at_exit, scene.at_mark)
+    recorder = Recorder(scene.cpus, scene.at_exit, scene.at_mark, scene.at_break)
     output = io.BytesIO()
     try:
         session, outcome = machine.perform(options.parse(arguments), recorder,
@@ -125,4 +130,9 @@ def play(scene: Scene, lab: int, tree: Path, seed: Seed, symbols: Mapping[str, i
     trouble = recorder.trouble or outcome.trouble
     return Seen(scene, recorder, outcome.status, output.getvalue().decode("utf-8", "replace"),
                 session.log.lines, [report.lines for report in session.log.unexpected([])],
-                trouble, time.monotonic() - start, seed)
+                trouble, emulator_log(work / "logs"), time.monotonic() - start, seed)
+
+
+def emulator_log(logs: Path) -> list[str]:
+    path = logs / "bochs.log"
+    return path.read_text(errors="replace").splitlines() if path.is_file() else []

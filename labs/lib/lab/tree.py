@@ -7,6 +7,7 @@ what the other labs' staff folders hold.  Read holes.py before, build.py next.
 """
 
 import argparse
+import functools
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,7 +16,7 @@ from . import holes
 from .errors import LabError, UsageError
 
 TOP = Path(__file__).resolve().parents[3]
-# Where holes may be, and all that the grader takes from a submission.
+# Where holes may be, and all that the grader takes from a submission; but see student_files().
 STUDENT_FOLDERS = ("module", "vmx", "ept")
 STUDENT_KINDS = (".c", ".S", ".h", ".def")
 LABS = range(0, 7)
@@ -61,7 +62,17 @@ def is_staff(name: str) -> bool:
     return parts[0] == "labs" and ("staff" in parts or parts[1:2] == ["tests"])
 
 
+@functools.cache
+def student_files(lab: int) -> tuple[str, ...]:
+    """Lab.student_files: what is taken instead of the folders, where a lab names files."""
+    from . import judge     # which stands on this file
+
+    return judge.load(lab, hidden=False).student_files if judge.has_tests(lab) else ()
+
+
 def has_holes(name: str) -> bool:
+    if name.startswith("labs/"):
+        return any(name in student_files(lab) for lab in LABS)
     return name.split("/")[0] in STUDENT_FOLDERS and name.endswith(STUDENT_KINDS)
 
 
