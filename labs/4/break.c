@@ -127,9 +127,9 @@ void break_user(enum vmx_rule rule)
 /* A guest to which the entry delivers a fault with an error code. */
 void break_exception(enum vmx_rule rule)
 {
+	/* LAB 4.7: */
 	u32 event = lab4_get(VMCS_VM_ENTRY_INTR_INFO_FIELD);
 
-	/* LAB 4.7: */
 	switch (rule) {
 	case VMX_RULE_EVENT_ERROR_CODE_MISSING:
 		lab4_put(VMCS_VM_ENTRY_INTR_INFO_FIELD, event & ~BIT(11));
@@ -137,7 +137,7 @@ void break_exception(enum vmx_rule rule)
 	case VMX_RULE_EVENT_ERROR_CODE_HIGH:
 		lab4_set_bits(VMCS_VM_ENTRY_EXCEPTION_ERROR_CODE, BIT(16));
 		break;
-	default:				/* EVENT_EXCEPTION_VECTOR: none there has an error code */
+	default:				/* EVENT_EXCEPTION_VECTOR: 32 has no error code */
 		lab4_put(VMCS_VM_ENTRY_INTR_INFO_FIELD, (event & ~(BIT(11) | 0xff)) | 32);
 		break;
 	}

@@ -82,7 +82,8 @@ enum vmx_rule mend_exception(void)
 		return VMX_RULE_EVENT_RESERVED;
 	}
 	if ((event >> 8 & 7) == 1) {
-		lab4_put(VMCS_VM_ENTRY_INTR_INFO_FIELD, (event & ~GENMASK(10, 8)) | 3 << 8 | BIT(11));
+		event = (event & ~GENMASK(10, 8)) | 3 << 8 | BIT(11);
+		lab4_put(VMCS_VM_ENTRY_INTR_INFO_FIELD, event);
 		return VMX_RULE_EVENT_TYPE_RESERVED;
 	}
 	lab4_put(VMCS_VM_ENTRY_INTR_INFO_FIELD, event & ~BIT(11));

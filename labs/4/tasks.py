@@ -29,9 +29,9 @@ class Spoilt(NamedTuple):
 
 
 class Defect(NamedTuple):
-    """One field is spoilt, in one way or in the other; FIELDS: what may be mended."""
+    """One field is spoilt, in one way or in the other."""
     rule: str
-    fields: tuple[str, ...]
+    field: str
     first: Spoilt
     second: Spoilt
 
@@ -75,44 +75,44 @@ BREAKS = {
              Rule("HOST_PAT", "HOST_IA32_PAT")),
 }
 
-EVENT = ("VM_ENTRY_INTR_INFO_FIELD",)
+EVENT = "VM_ENTRY_INTR_INFO_FIELD"
 AREA = "VM_ENTRY_MSR_LOAD_ADDR"
 DEFECTS = {
-    "long": (Defect("RFLAGS_BIT_1", ("GUEST_RFLAGS",), Spoilt(2, 0), Spoilt(2, 0x11)),
-             Defect("SS_P", ("GUEST_SS_AR_BYTES",), Spoilt(0x80, 0), Spoilt(0x80, 0x1000)),
-             Defect("GUEST_CR0_MUST_BE_1", ("GUEST_CR0",), Spoilt(0x20, 0),
+    "long": (Defect("RFLAGS_BIT_1", "GUEST_RFLAGS", Spoilt(2, 0), Spoilt(2, 0x11)),
+             Defect("SS_P", "GUEST_SS_AR_BYTES", Spoilt(0x80, 0), Spoilt(0x80, 0x1000)),
+             Defect("GUEST_CR0_MUST_BE_1", "GUEST_CR0", Spoilt(0x20, 0),
                     Spoilt(0x20, 0x40000))),
-    "protected": (Defect("TR_TYPE_32", ("GUEST_TR_AR_BYTES",), Spoilt(0xf, 9), Spoilt(0xf, 1)),
-                  Defect("IDTR_LIMIT_HIGH", ("GUEST_IDTR_LIMIT",), Spoilt(0, 0x10000),
+    "protected": (Defect("TR_TYPE_32", "GUEST_TR_AR_BYTES", Spoilt(0xf, 9), Spoilt(0xf, 1)),
+                  Defect("IDTR_LIMIT_HIGH", "GUEST_IDTR_LIMIT", Spoilt(0, 0x10000),
                          Spoilt(0, 0xff0000)),
-                  Defect("GUEST_SYSENTER_EIP", ("GUEST_SYSENTER_EIP",), Spoilt(0, 1 << 62),
+                  Defect("GUEST_SYSENTER_EIP", "GUEST_SYSENTER_EIP", Spoilt(0, 1 << 62),
                          Spoilt(0, 1 << 50))),
-    "v86": (Defect("V86_BASE_CS", ("GUEST_CS_BASE",), Spoilt(0, 0x100), Spoilt(0, 8)),
-            Defect("V86_LIMIT_ES", ("GUEST_ES_LIMIT",), Spoilt(0xf, 0), Spoilt(0, 0xf0000)),
-            Defect("V86_RIGHTS_GS", ("GUEST_GS_AR_BYTES",), Spoilt(0x60, 0), Spoilt(1, 0))),
+    "v86": (Defect("V86_BASE_CS", "GUEST_CS_BASE", Spoilt(0, 0x100), Spoilt(0, 8)),
+            Defect("V86_LIMIT_ES", "GUEST_ES_LIMIT", Spoilt(0xf, 0), Spoilt(0, 0xf0000)),
+            Defect("V86_RIGHTS_GS", "GUEST_GS_AR_BYTES", Spoilt(0x60, 0), Spoilt(1, 0))),
     "exception": (Defect("EVENT_RESERVED", EVENT, Spoilt(0, 1 << 12), Spoilt(0, 0x40100000)),
                   Defect("EVENT_TYPE_RESERVED", EVENT, Spoilt(0xf00, 0x100),
                          Spoilt(0xf00, 0x100)),
                   Defect("EVENT_ERROR_CODE_UNDUE", EVENT, Spoilt(0xff, 6), Spoilt(0xff, 0))),
-    "areas": (Defect("MSR_FS_BASE", (AREA, "VM_ENTRY_MSR_LOAD_COUNT"), Spoilt(0, 0, 16),
+    "areas": (Defect("MSR_FS_BASE", AREA, Spoilt(0, 0, 16),
                      Spoilt(0, 0, 16)),
-              Defect("ENTRY_LOAD_ALIGN", (AREA,), Spoilt(0, 8), Spoilt(0, 4)),
-              Defect("EXIT_STORE_WIDTH", ("VM_EXIT_MSR_STORE_ADDR",), Spoilt(0, 1 << 51),
+              Defect("ENTRY_LOAD_ALIGN", AREA, Spoilt(0, 8), Spoilt(0, 4)),
+              Defect("EXIT_STORE_WIDTH", "VM_EXIT_MSR_STORE_ADDR", Spoilt(0, 1 << 51),
                      Spoilt(0, 1 << 45))),
-    "host": (Defect("HOST_FS_SELECTOR", ("HOST_FS_SELECTOR",), Spoilt(0, 4), Spoilt(0, 3)),
-             Defect("HOST_CR4_MUST_BE_1", ("HOST_CR4",), Spoilt(0x2000, 0), Spoilt(0x2000, 0)),
-             Defect("HOST_SYSENTER_EIP", ("HOST_IA32_SYSENTER_EIP",), Spoilt(1 << 62, 0),
+    "host": (Defect("HOST_FS_SELECTOR", "HOST_FS_SELECTOR", Spoilt(0, 4), Spoilt(0, 3)),
+             Defect("HOST_CR4_MUST_BE_1", "HOST_CR4", Spoilt(0x2000, 0), Spoilt(0x2000, 0)),
+             Defect("HOST_SYSENTER_EIP", "HOST_IA32_SYSENTER_EIP", Spoilt(1 << 62, 0),
                     Spoilt(0xffff << 48, 0))),
 }
 
 
 @dataclass(frozen=True)
 class Task:
-    """One state of a run; LINE is what hook.c reads."""
+    """One state of a run; LINE is what hook.c reads of it."""
     kind: str
     state: str
     rule: str
-    fields: tuple[str, ...]
+    field: str                  # the one that may change
     line: str
 
     @property
@@ -130,14 +130,14 @@ def defect_of(seed: Seed, state: str) -> Defect:
 
 def breaking(seed: Seed, state: str, rule: Rule, name: str) -> Task:
     values = seed.pick(f"values {name} break {state}", 0, 1 << 31)
-    return Task("break", state, rule.rule, (rule.field,), f"break {state} {values:x} {rule.rule}")
+    return Task("break", state, rule.rule, rule.field, f"break {state} {values:x} {rule.rule}")
 
 
 def mending(seed: Seed, state: str, defect: Defect, name: str) -> Task:
     spoilt = defect.second if name == "again" else defect.first
     values = seed.pick(f"values {name} mend {state}", 0, 1 << 31)
-    return Task("mend", state, defect.rule, defect.fields,
-                f"mend {state} {values:x} {defect.fields[0]} {spoilt.clear:x} {spoilt.set:x} "
+    return Task("mend", state, defect.rule, defect.field,
+                f"mend {state} {values:x} {defect.field} {spoilt.clear:x} {spoilt.set:x} "
                 f"{spoilt.add:x}")
 
 

@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from machine import main as machine
@@ -111,8 +111,9 @@ def play(scene: Scene, lab: int, tree: Path, seed: Seed, symbols: Mapping[str, i
     for name in scene.guests:
         assemble(LABS / str(lab) / "guests" / f"{name}.S", work / f"{name}.elf", symbols)
         files += ["--file", f"{work / name}.elf:/root/{name}.elf"]
-    text = scene.script if isinstance(scene.script, str) else scene.script(seed)
-    script = PREPARE + text.format(**{k: f"{v:#x}" for k, v in symbols.items()})
+    if not isinstance(scene.script, str):
+        scene = replace(scene, script=scene.script(seed))
+    script = PREPARE + scene.script.format(**{k: f"{v:#x}" for k, v in symbols.items()})
     (work / "script").write_text(script)
     arguments = ["--engine", "bochs", "--quiet", "--kernel", scene.kernel, "--cpus",
                  str(scene.cpus), "--cpu", scene.cpu, "--memory", str(scene.memory),
