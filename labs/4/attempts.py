@@ -103,6 +103,7 @@ def attempts(seen: Seen) -> list[Attempt]:
         at += len(own)
         in_turn(seen, own, number)
         found.append(attempt(seen, task, own))
+    in_turn(seen, stops[at:], -1)
     return found
 
 

@@ -8,7 +8,8 @@
  * turn (states.c), the student's function changes it (break.c, mend.c), and it is
  * entered.  A state that enters executes one CPUID, which exits, or exits while its
  * event is delivered; then the carrier's own fields are put back.  The failure of the
- * last task goes the way of every failed entry, so `vitrine run` explains it.
+ * last task goes the way of every failed entry, so `vitrine run` explains it, and the
+ * fields are put back behind that.
  *
  *	debugfs vitrine-lab4/tasks	write, one a line, numbers in hexadecimal:
  *		valid STATE VALUES
@@ -67,7 +68,7 @@ static struct {
 	unsigned int nr;		/* to be done at the next entry that is ready */
 	const struct task *last;
 	void *page;
-	struct vtr_vmx_vcpu *dirty;	/* its VMCS is still as changed */
+	bool dirty;			/* the VMCS is still as changed */
 	struct vmx_entry_state before;	/* the carrier's */
 	struct vmx_entry_state given;
 	struct vmx_entry_state entered;
@@ -222,7 +223,7 @@ static int do_tasks(struct vtr_vmx_vcpu *v, u64 *gpr, bool launched)
 	}
 	v->vmcs.launched = launched;
 	if (lab4.failed) {
-		lab4.dirty = v;
+		lab4.dirty = true;
 		return failed;
 	}
 	write_state(&lab4.before);
@@ -234,10 +235,6 @@ static int enter(u64 *gpr, bool launched)
 	struct vtr_vmx_vcpu *v = to_vmx(container_of((u64 (*)[VTR_NR_GPRS])gpr, struct vtr_vcpu,
 						     gpr));
 
-	if (lab4.dirty == v) {
-		write_state(&lab4.before);
-		lab4.dirty = NULL;
-	}
 	if (!lab4.nr || gpr[VTR_R12] != READY)
 		return vmx_enter(gpr, launched);
 	return do_tasks(v, gpr, launched);
@@ -255,12 +252,19 @@ noinstr int lab4_enter(u64 *gpr, bool launched)
 	return failed;
 }
 
-/* In place of vmx_find_broken_rule(): which rule a broken state breaks is not given away. */
+/*
+ * In place of vmx_find_broken_rule(), which vmx/run.c calls after each failed entry: which
+ * rule a state to be mended breaks is not given away.  Then nobody needs that state any
+ * more, so the carrier's own fields come back here.
+ */
 void lab4_find_broken_rule(struct vtr_vmx_vcpu *v, struct vtr_exit *exit);
 void lab4_find_broken_rule(struct vtr_vmx_vcpu *v, struct vtr_exit *exit)
 {
-	if (lab4.dirty != v || lab4.last->kind != MEND)
+	if (!lab4.dirty || lab4.last->kind != MEND)
 		vmx_find_broken_rule(v, exit);
+	if (lab4.dirty)
+		write_state(&lab4.before);
+	lab4.dirty = false;
 }
 
 /* ---- tasks as text ------------------------------------------------------------------------ */
