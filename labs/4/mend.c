@@ -125,7 +125,8 @@ enum vmx_rule mend_host(void)
 		lab4_set_bits(VMCS_HOST_CR4, X86_CR4_VMXE);
 		return VMX_RULE_HOST_CR4_MUST_BE_1;
 	}
-	lab4_set_bits(VMCS_HOST_IA32_SYSENTER_EIP, GENMASK_ULL(63, 47));
-	return VMX_RULE_HOST_SYSENTER_EIP;
+	/* An address of the kernel: its upper bits are all 1. */
+	lab4_set_bits(VMCS_HOST_TR_BASE, GENMASK_ULL(63, 47));
+	return VMX_RULE_HOST_TR_BASE;
 	/* LAB 4.18 END */
 }

@@ -94,15 +94,13 @@ DEFECTS = {
                   Defect("EVENT_TYPE_RESERVED", EVENT, Spoilt(0xf00, 0x100),
                          Spoilt(0xf00, 0x100)),
                   Defect("EVENT_ERROR_CODE_UNDUE", EVENT, Spoilt(0xff, 6), Spoilt(0xff, 0))),
-    "areas": (Defect("MSR_FS_BASE", AREA, Spoilt(0, 0, 16),
-                     Spoilt(0, 0, 16)),
+    "areas": (Defect("MSR_FS_BASE", AREA, Spoilt(0, 0, 16), Spoilt(0, 0, 16)),
               Defect("ENTRY_LOAD_ALIGN", AREA, Spoilt(0, 8), Spoilt(0, 4)),
               Defect("EXIT_STORE_WIDTH", "VM_EXIT_MSR_STORE_ADDR", Spoilt(0, 1 << 51),
                      Spoilt(0, 1 << 45))),
     "host": (Defect("HOST_FS_SELECTOR", "HOST_FS_SELECTOR", Spoilt(0, 4), Spoilt(0, 3)),
              Defect("HOST_CR4_MUST_BE_1", "HOST_CR4", Spoilt(0x2000, 0), Spoilt(0x2000, 0)),
-             Defect("HOST_SYSENTER_EIP", "HOST_IA32_SYSENTER_EIP", Spoilt(1 << 62, 0),
-                    Spoilt(0xffff << 48, 0))),
+             Defect("HOST_TR_BASE", "HOST_TR_BASE", Spoilt(1 << 62, 0), Spoilt(0xffff << 48, 0))),
 }
 
 
