@@ -37,7 +37,7 @@
 #include "lab4.h"
 
 #define READY		0x34626174	/* the carrier's R12 */
-#define MOST_TASKS	64
+#define MOST_TASKS	80
 
 enum kind { VALID, BREAK, MEND };
 

@@ -95,7 +95,7 @@ DEFECTS = {
                          Spoilt(0xf00, 0x100)),
                   Defect("EVENT_ERROR_CODE_UNDUE", EVENT, Spoilt(0xff, 6), Spoilt(0xff, 0))),
     "areas": (Defect("MSR_FS_BASE", AREA, Spoilt(0, 0, 16), Spoilt(0, 0, 16)),
-              Defect("ENTRY_LOAD_ALIGN", AREA, Spoilt(0, 8), Spoilt(0, 4)),
+              Defect("ENTRY_LOAD_ALIGN", AREA, Spoilt(0, 8), Spoilt(0, 8)),
               Defect("EXIT_STORE_WIDTH", "VM_EXIT_MSR_STORE_ADDR", Spoilt(0, 1 << 51),
                      Spoilt(0, 1 << 45))),
     "host": (Defect("HOST_FS_SELECTOR", "HOST_FS_SELECTOR", Spoilt(0, 4), Spoilt(0, 3)),
@@ -139,6 +139,10 @@ def mending(seed: Seed, state: str, defect: Defect, name: str) -> Task:
                 f"{spoilt.add:x}")
 
 
+# The last task, so that the carrier goes on, whatever became of the others.
+END = Task("valid", "long", "", "", "valid long 0")
+
+
 def run(seed: Seed, name: str) -> list[Task]:
     """What a run consists of: all of a student's tasks, in an order of the student's own.
 
@@ -146,14 +150,14 @@ def run(seed: Seed, name: str) -> list[Task]:
     in another way; "every" has all rules and all defects, for those who change the lab.
     """
     if name == "every":
-        return everything(seed)
+        return [*everything(seed), END]
     tasks = [breaking(seed, state, rule_of(seed, state), name) for state in BREAKS]
     tasks += [mending(seed, state, defect_of(seed, state), name) for state in DEFECTS]
     order = seed.shuffle(f"order {name}", [str(n) for n in range(len(tasks))])
-    return [tasks[int(n)] for n in order]
+    return [*(tasks[int(n)] for n in order), END]
 
 
 def everything(seed: Seed) -> list[Task]:
     return [*(breaking(seed, state, rule, "every") for state in BREAKS for rule in BREAKS[state]),
-            *(mending(seed, state, defect, "every") for state in DEFECTS
-              for defect in DEFECTS[state])]
+            *(mending(seed, state, defect, name) for state in DEFECTS
+              for defect in DEFECTS[state] for name in ("every", "again"))]
