@@ -360,8 +360,11 @@ static int given_show(struct seq_file *m, void *unused)
 		meaning[0] = 0;
 		vmx_describe_field(meaning, sizeof(meaning), info->encoding,
 				   lab4.given.field[place], 0);
-		seq_printf(m, "%-32s 0x%-18llx %s\n", info->name, lab4.given.field[place],
-			   meaning);
+		if (meaning[0])
+			seq_printf(m, "%-32s 0x%-18llx %s\n", info->name,
+				   lab4.given.field[place], meaning);
+		else
+			seq_printf(m, "%-32s 0x%llx\n", info->name, lab4.given.field[place]);
 	}
 	for (unsigned int i = 0; i < lab4.given.nr_msrs; i++)
 		seq_printf(m, "MSR-load area, entry %u: MSR 0x%x, value 0x%llx\n", i + 1,

@@ -33,7 +33,7 @@ def add(lab: Lab) -> None:
         watch.each(seen, "mend", list(watch.tasks.DEFECTS), watch.is_named)
 
     @lab.test("unharmed", "after it all the borrowed guest goes on to its end", 5, "again",
-              read="labs/4/hook.c, write_state()")
+              after=["mend-host"], read="labs/4/hook.c, write_state()")
     def unharmed(seen: Seen) -> None:
         expect(2 in seen.recorder.marks and not seen.reports, "the host did not survive the run",
                "no oops, no warning")
