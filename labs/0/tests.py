@@ -42,7 +42,7 @@ def note(recorder: Recorder, debugger: Debugger) -> bytes | None:
 
 
 lab = Lab(0, "the glass box")
-lab.takes = ["labs/0/guest.S"]
+lab.student_files = ("labs/0/guest.S",)
 lab.symbols = numbers
 lab.scene(Scene("guest", SCRIPT, kernel="6.1", seconds=40, guests=["guest"],
                 at_exit={"note": note}))

@@ -27,7 +27,7 @@ from pathlib import Path
 
 from . import build, judge, page, report, similar
 from .errors import LabError, UsageError
-from .tree import LABS, STUDENT_FOLDERS
+from .tree import LABS, STUDENT_FOLDERS, student_files
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar")
 BUNDLE = ".bundle"
@@ -55,9 +55,10 @@ class Submission:
     def key(self) -> str:
         """Changes when the submission does."""
         digest = hashlib.sha256()
+        own = tuple(name for lab in LABS for name in student_files(lab))
         files = [self.path] if self.path.is_file() else sorted(
-            path for folder in (*STUDENT_FOLDERS, "labs/0")
-            for path in self.path.rglob(f"{folder}/*") if path.is_file())
+            path for name in (*(f"{folder}/*" for folder in STUDENT_FOLDERS), *own)
+            for path in self.path.rglob(name) if path.is_file())
         for path in files:
             digest.update(str(path.relative_to(self.path.parent)).encode() + b"\0")
             digest.update(path.read_bytes())

@@ -19,6 +19,7 @@ from types import ModuleType
 from . import build, crash, holes, submitted
 from .errors import LabError
 from .scene import LABS, Scene, Seed, Seen, play
+from .tree import is_guest
 
 MARKS = re.compile(r"^mark (\d+)", re.MULTILINE)
 RAN_THROUGH = (0, 126, 127)     # a script whose last line is a mark that cannot be made, too
@@ -89,7 +90,9 @@ class Lab:
         self.scenes: dict[str, Scene] = {}
         self.tests: list[Test] = []
         self.symbols: Callable[[Seed], Mapping[str, int]] = lambda seed: {}
-        self.takes: list[str] = []      # guests that are handed in; the module is the staff's then
+        # Files below labs/N that students write.  If there are any, nothing else is
+        # taken from a submission: the folders of tree.STUDENT_FOLDERS are the staff's.
+        self.student_files: tuple[str, ...] = ()
         self.suspicions: dict[str, list[Suspicion]] = {}
         self.adding_hidden = False
 
@@ -117,11 +120,20 @@ class Lab:
             return look
         return add
 
+    @property
+    def takes(self) -> list[str]:
+        """Guests that are handed in; the module is the staff's then."""
+        return [name for name in self.student_files if is_guest(name)]
+
+
+def has_tests(number: int) -> bool:
+    return (LABS / str(number) / "tests.py").is_file()
+
 
 def load(number: int, hidden: bool = True) -> Lab:
     """A lab with its visible tests, and the hidden ones if they are there."""
     visible = LABS / str(number) / "tests.py"
-    if not visible.is_file():
+    if not has_tests(number):
         raise LabError(f"lab {number} has no tests to grade by ({visible} is missing)")
     lab: Lab = load_file(visible).lab
     staff = LABS / str(number) / "staff/hidden.py"
@@ -155,7 +167,8 @@ def grade(lab: Lab, tree: Path, student: str, slot: str = "0",
                 continue
             if use not in built:
                 progress("building")
-                built[use] = build.staff_module(use) if lab.takes else build.module(tree, use, slot)
+                built[use] = build.staff_module(use) if lab.takes else \
+                    build.module(tree, use, slot, lab.number)
             if built[use].tree is None:
                 return unbuildable(graded, built[use], start)
             progress(f"scene {scene.name}")

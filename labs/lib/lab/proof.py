@@ -38,7 +38,7 @@ from .tree import TOP
 LOSES = re.compile(r"^Loses: (.+)$", re.MULTILINE)
 FINDING = re.compile(r"^Finding: (.+)$", re.MULTILINE)
 GRADINGS = 10
-CODE = ("Kbuild", "module", "vmx", "ept", "ioctl-uapi", *tree.STUDENT_GUESTS)
+CODE = ("Kbuild", "module", "vmx", "ept", "ioctl-uapi")
 
 Case = tuple[str, Callable[[], str | None]]     # its name, and what is wrong or None
 
@@ -52,7 +52,7 @@ class Wrong:
 
 
 def labs_with_tests() -> list[int]:
-    return [number for number in tree.LABS if (LABS / str(number) / "tests.py").is_file()]
+    return [number for number in tree.LABS if judge.has_tests(number)]
 
 
 def wrong_ones(lab: int, folder: str = "wrong") -> list[Wrong]:
@@ -67,7 +67,10 @@ def wrong_ones(lab: int, folder: str = "wrong") -> list[Wrong]:
     return found
 
 
-def copy_code(target: Path) -> None:
+def copy_code(target: Path, lab: int) -> None:
+    for name in tree.student_files(lab):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(TOP / name, target / name)
     for name in CODE:
         if (TOP / name).is_dir():
             shutil.copytree(TOP / name, target / name)
@@ -76,9 +79,9 @@ def copy_code(target: Path) -> None:
             shutil.copy2(TOP / name, target / name)
 
 
-def patched(place: Path, wrong: Wrong) -> str | None:
+def patched(place: Path, wrong: Wrong, lab: int) -> str | None:
     """Make a known-wrong submission in PLACE.  Return: why not, or None."""
-    copy_code(place)
+    copy_code(place, lab)
     run = subprocess.run(["patch", "-s", "-p1", "-f", "-d", place, "-i", wrong.patch],
                          capture_output=True, text=True, check=False)
     return f"the patch does not apply: {run.stdout.strip()}" if run.returncode else None
@@ -118,7 +121,7 @@ class Proofs:
             where = Path(place) / "tree"
             tree.cut(number, where)
             lab = judge.load(number)
-            built = build.module(where, "lean", "proof")
+            built = build.module(where, "lean", "proof", number)
             if built.errors or built.warnings:
                 return f"it builds with {built.errors + built.warnings}"
             graded = self.grade(lab, where)
@@ -149,7 +152,7 @@ class Proofs:
     def agree(self, number: int, wrong: Wrong) -> str | None:
         """Ten gradings of one submission say the same, word for word."""
         with tempfile.TemporaryDirectory(prefix="vitrine-agree-") as place:
-            if why := patched(Path(place), wrong):
+            if why := patched(Path(place), wrong, number):
                 return why
             said = [words_of(self.grade(judge.load(number), Path(place))) for _ in range(GRADINGS)]
         return next((f"grading {n + 1} says\n{other}\nand the first\n{said[0]}"
@@ -167,7 +170,7 @@ class Proofs:
 
     def wrong(self, number: int, wrong: Wrong, lab: Lab | None = None) -> str | None:
         with tempfile.TemporaryDirectory(prefix="vitrine-wrong-") as place:
-            if why := patched(Path(place), wrong):
+            if why := patched(Path(place), wrong, number):
                 return why
             graded = self.grade(lab or judge.load(number), Path(place))
         if graded.note and not wrong.finding:

@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from machine import main as machine
@@ -38,6 +38,7 @@ mark() { taskset 1 /root/mark "$@"; }
 class Scene:
     """One run.
 
+    SCRIPT: its text, or what makes it of the student's seed.
     GUESTS: programs for the guest, from a lab's guests/ folder, by name; or from the
     submission, if the lab takes one of that name.
     PROGRAMS: programs for the machine, from a lab's programs/ folder, in C.
@@ -46,7 +47,7 @@ class Scene:
     END_AT_BREAK: the run is over at the address that break_at() was given.
     """
     name: str
-    script: str
+    script: "str | Callable[[Seed], str]"
     cpus: int = 1
     cpu: str = "vmx"
     kernel: str = "lean"
@@ -73,6 +74,7 @@ class Seen:
     log: list[str]                  # of the kernel
     reports: list[list[str]]        # oopses, warnings and their like
     trouble: str | None             # what broke the machine
+    emulator: list[str]             # what the emulator itself has logged
     seconds: float
     seed: "Seed"
 
@@ -141,12 +143,14 @@ def play(scene: Scene, lab: int, tree: Path, seed: Seed, symbols: Mapping[str, i
         if not program.exists():
             compile_program(LABS / str(lab) / "programs" / f"{name}.c", program, symbols)
         files += ["--file", f"{program}:/root/{name}"]
+    if not isinstance(scene.script, str):
+        scene = replace(scene, script=scene.script(seed))
     script = PREPARE + scene.script.format(**{k: f"{v:#x}" for k, v in symbols.items()})
     (work / "script").write_text(script)
     arguments = ["--engine", "bochs", "--quiet", "--kernel", scene.kernel, "--cpus",
                  str(scene.cpus), "--cpu", scene.cpu, "--memory", str(scene.memory),
                  "--timeout", str(scene.seconds), "--timeout-cpu", "--tree", str(tree), *files,
-                 *scene.options, "--file", f"{work / 'script'}:/root/script", "--",
+                 "--keep-log", str(work / "logs"), *scene.options, "--file", f"{work / 'script'}:/root/script", "--",
                  "sh", "/root/script"]
     recorder = Recorder(scene.cpus, scene.at_exit, scene.at_mark, scene.at_break)
     recorder.numbers = symbols
@@ -160,4 +164,9 @@ def play(scene: Scene, lab: int, tree: Path, seed: Seed, symbols: Mapping[str, i
     trouble = recorder.trouble or (None if recorder.ended else outcome.trouble)
     return Seen(scene, recorder, outcome.status, output.getvalue().decode("utf-8", "replace"),
                 session.log.lines, [report.lines for report in session.log.unexpected([])],
-                trouble, time.monotonic() - start, seed)
+                trouble, emulator_log(work / "logs"), time.monotonic() - start, seed)
+
+
+def emulator_log(logs: Path) -> list[str]:
+    path = logs / "bochs.log"
+    return path.read_text(errors="replace").splitlines() if path.is_file() else []

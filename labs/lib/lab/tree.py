@@ -7,6 +7,7 @@ what the other labs' staff folders hold.  Read holes.py before, build.py next.
 """
 
 import argparse
+import functools
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,10 +16,9 @@ from . import holes
 from .errors import LabError, UsageError
 
 TOP = Path(__file__).resolve().parents[3]
-# Where holes may be, and all that the grader takes from a submission.
+# Where holes may be, and all that the grader takes from a submission; but see student_files().
 STUDENT_FOLDERS = ("module", "vmx", "ept")
 STUDENT_KINDS = (".c", ".S", ".h", ".def")
-STUDENT_GUESTS = ("labs/0/guest.S",)
 LABS = range(0, 7)
 
 LAB_H = """\
@@ -70,9 +70,23 @@ def is_staff(name: str) -> bool:
         or parts[0] == "tests" and parts[-1] == "can-fail"
 
 
+@functools.cache
+def student_files(lab: int) -> tuple[str, ...]:
+    """Lab.student_files: what is taken instead of the folders, where a lab names files."""
+    from . import judge     # which stands on this file
+
+    return judge.load(lab, hidden=False).student_files if judge.has_tests(lab) else ()
+
+
+def is_guest(name: str) -> bool:
+    """A program for the guest, which is no part of the module."""
+    return name.startswith("labs/") and name.endswith(".S")
+
+
 def has_holes(name: str) -> bool:
-    return name in STUDENT_GUESTS \
-        or name.split("/")[0] in STUDENT_FOLDERS and name.endswith(STUDENT_KINDS)
+    if name.startswith("labs/"):
+        return any(name in student_files(lab) for lab in LABS)
+    return name.split("/")[0] in STUDENT_FOLDERS and name.endswith(STUDENT_KINDS)
 
 
 def steps(lab: int, top: Path = TOP) -> dict[holes.Step, list[str]]:
@@ -103,7 +117,7 @@ def cut(lab: int, target: Path, mine: Path | None = None, top: Path = TOP) -> li
             cut_files.append(name)
         place.write_text(text)
         shutil.copymode(top / name, place)
-    if any(name not in STUDENT_GUESTS for name in cut_files):
+    if not all(map(is_guest, cut_files)):
         (target / "module/lab.h").write_text(lab_h(top, lab))
         with open(target / "Kbuild", "a", encoding="ascii") as kbuild:
             kbuild.write(KBUILD)
