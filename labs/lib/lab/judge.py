@@ -8,6 +8,7 @@ where to read.  Read scene.py before, grade.py next.
 """
 
 import importlib.util
+import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ from . import build, crash
 from .errors import LabError
 from .scene import LABS, Scene, Seed, Seen, play
 
+TODO = re.compile(r"vitrine: (lab step \d+\.(\d+) is not written yet: .*)")
 PASSED, FAILED, NOT_JUDGED = "passed", "failed", "not judged"
 
 
@@ -197,11 +199,10 @@ def judge_one(test: Test, seen: Seen, built: Mapping[str, build.Built]) -> Verdi
 
 
 def not_written(seen: Seen) -> str | None:
-    """The sentence of a step that the run has reached and nobody has written."""
-    for line in seen.log:
-        if "is not written yet" in line and "vitrine: " in line:
-            return line.split("vitrine: ", 1)[1].capitalize()
-    return None
+    """The sentence of the first step that the run has reached and nobody has written."""
+    found = [(int(match[2]), match[1]) for line in seen.log
+             if (match := TODO.search(line))]
+    return min(found)[1].capitalize() if found else None
 
 
 def findings(seen: Seen) -> list[str]:

@@ -26,6 +26,7 @@ from .errors import LabError
 from .observe import Look, Recorder
 
 LABS = Path(__file__).resolve().parents[2]
+TOP = LABS.parent
 # The emulator shows the registers of the first processor: a mark is made there.
 PREPARE = """\
 cd /root
@@ -37,7 +38,8 @@ mark() { taskset 1 /root/mark "$@"; }
 class Scene:
     """One run.
 
-    GUESTS: programs for the guest, from a lab's guests/ folder, by name.
+    GUESTS: programs for the guest, from a lab's guests/ or staff/guests/ folder, by name.
+    PROGRAMS: programs for the machine, in C over libvitrine, from its programs/ folder.
     MAY_END: the script makes the machine go down; that is no finding.
     """
     name: str
@@ -49,6 +51,7 @@ class Scene:
     memory: int = 256
     may_end: bool = False
     guests: list[str] = field(default_factory=list)
+    programs: list[str] = field(default_factory=list)
     options: list[str] = field(default_factory=list)
     at_exit: dict[str, Look] = field(default_factory=dict)
     at_mark: dict[str, Look] = field(default_factory=dict)
@@ -98,6 +101,22 @@ def assemble(source: Path, target: Path, symbols: Mapping[str, int]) -> None:
         raise LabError(f"{source.name}: cannot be assembled:\n{run.stderr.strip()}")
 
 
+def guest_source(lab: int, name: str) -> Path:
+    folders = (LABS / str(lab) / "guests", LABS / str(lab) / "staff/guests")
+    return next(path for folder in folders if (path := folder / f"{name}.S").is_file())
+
+
+def compile_program(source: Path, target: Path) -> None:
+    """Build a program for the machine; the staff's tree holds the library."""
+    run = subprocess.run(
+        ["gcc", "-std=gnu11", "-O2", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-static", "-s",
+         f"-I{TOP / 'userspace-tool/lib'}", f"-I{TOP / 'ioctl-uapi'}", "-o", str(target),
+         str(source), str(TOP / "build/userspace-tool/libvitrine.a")],
+        capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise LabError(f"{source.name}: cannot be built:\n{run.stderr.strip()}")
+
+
 def play(scene: Scene, lab: int, tree: Path, seed: Seed, symbols: Mapping[str, int],
          work: Path) -> Seen:
     """Run a scene with the build output TREE; WORK is a directory for its files."""
@@ -106,8 +125,11 @@ def play(scene: Scene, lab: int, tree: Path, seed: Seed, symbols: Mapping[str, i
     assemble(LABS / "machine/mark.S", work / "mark", {})
     files = ["--file", f"{work / 'mark'}:/root/mark"]
     for name in scene.guests:
-        assemble(LABS / str(lab) / "guests" / f"{name}.S", work / f"{name}.elf", symbols)
+        assemble(guest_source(lab, name), work / f"{name}.elf", symbols)
         files += ["--file", f"{work / name}.elf:/root/{name}.elf"]
+    for name in scene.programs:
+        compile_program(LABS / str(lab) / "programs" / f"{name}.c", work / name)
+        files += ["--file", f"{work / name}:/root/{name}"]
     script = PREPARE + scene.script.format(**{k: f"{v:#x}" for k, v in symbols.items()})
     (work / "script").write_text(script)
     arguments = ["--engine", "bochs", "--quiet", "--kernel", scene.kernel, "--cpus",
