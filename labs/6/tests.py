@@ -271,7 +271,7 @@ def window(seen: Seen) -> None:
 
 @lab.test("again", "an event whose delivery an exit interrupts comes all the same, once", 15,
           "events", after=["interrupt", "error-code"],
-          read="SDM 3C \"Information for VM Exits During Event Delivery\"; vmx/inject.c, "
+          read="SDM 3C \"Information for VM Exits That Occur During Event Delivery\"; vmx/inject.c, "
                "vmx_requeue_event()")
 def again(seen: Seen) -> None:
     numbers = symbols(seen.seed)

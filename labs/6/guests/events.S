@@ -127,7 +127,7 @@ double_fault:
 2:	nop
 	done
 
-/* 11: an interrupt is in flight when #GP comes. */
+/* 11: #UD is in flight when #GP comes: the two come one after the other. */
 benign:
 	movq	$2f, resume
 	expect	1f

@@ -20,7 +20,7 @@ from . import build, crash
 from .errors import LabError
 from .scene import LABS, Scene, Seed, Seen, play
 
-TODO = re.compile(r"vitrine: (lab step \d+\.(\d+) is not written yet: .*)")
+NOT_WRITTEN = re.compile(r"vitrine: (lab step \d+\.(\d+) is not written yet: .*)")
 PASSED, FAILED, NOT_JUDGED = "passed", "failed", "not judged"
 
 
@@ -201,7 +201,7 @@ def judge_one(test: Test, seen: Seen, built: Mapping[str, build.Built]) -> Verdi
 def not_written(seen: Seen) -> str | None:
     """The sentence of the first step that the run has reached and nobody has written."""
     found = [(int(match[2]), match[1]) for line in seen.log
-             if (match := TODO.search(line))]
+             if (match := NOT_WRITTEN.search(line))]
     return min(found)[1].capitalize() if found else None
 
 
