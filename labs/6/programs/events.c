@@ -389,11 +389,10 @@ static bool once(struct box *box, unsigned int number)
 	case VTR_EXIT_FAIL_ENTRY:
 		if (mended(box))
 			return true;
-	/* fall through */
-	default:
-		fprintf(stderr, "events: case %u: exit %u: %s\n", number, run->exit, run->sentence);
-		return false;
+		break;
 	}
+	fprintf(stderr, "events: case %u: exit %u: %s\n", number, run->exit, run->sentence);
+	return false;
 }
 
 static void run_case(struct box *box, unsigned int number, timer_t watchdog)

@@ -73,8 +73,8 @@ taskset 1 ./events hidden.elf 1 2 3 4 5 6 7 8 9 0
 
     @lab.test("again-kinds", "a trap, a software interrupt, an NMI survive such an exit, too", 7,
               "hidden", after=["again"],
-              read="SDM 3C \"Information for VM Exits That Occur During Event Delivery\"; vmx/inject.c, "
-                   "vmx_requeue_event()")
+              read="SDM 3C \"Information for VM Exits That Occur During Event Delivery\"; "
+                   "vmx/inject.c, vmx_requeue_event()")
     def again_kinds(seen: Seen) -> None:
         for number, vector in ((AGAIN_SOFT, visible.symbols(seen.seed)["SOFT_VECTOR"]),
                                (AGAIN_TRAP, 3), (AGAIN_NMI, 2)):
