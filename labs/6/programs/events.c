@@ -35,7 +35,7 @@ enum {
 	AT_HALT	 = 0xe3,	/* the same when the guest halts */
 	FORGET	 = 0xe4,	/* take a page out of the second-level tables */
 	TIMER	 = 0xe5,	/* interrupt (vector in 7:0) each (31:8) us; 0: off */
-	IN_FLIGHT = 0xe6,	/* this event is in flight when the next RDMSR faults */
+	IN_FLIGHT = 0xe6,	/* this event is in flight when the next RDMSR faults, once */
 	STALE	 = 0xe7,	/* put an interrupt in flight that the guest cannot take */
 	DONE	 = 0xe8,	/* the case is over */
 };
@@ -380,8 +380,10 @@ static bool once(struct box *box, unsigned int number)
 		stepped(box);
 		return true;
 	case VTR_EXIT_MSR:
-		put_in_flight(box, box->in_flight);
-		run->msr.fault = 1;
+		if (box->in_flight.kind)
+			put_in_flight(box, box->in_flight);
+		run->msr.fault = box->in_flight.kind != VTR_EVENT_NONE;
+		box->in_flight.kind = VTR_EVENT_NONE;
 		return true;
 	case VTR_EXIT_WINDOW:
 	case VTR_EXIT_IMMEDIATE:

@@ -55,8 +55,6 @@ nmi:
 	expect	1f
 	tell	RAISE, NMI
 1:	nop
-	xor	%eax, %eax
-	cpuid
 	done
 
 second_nmi:
