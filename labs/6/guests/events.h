@@ -110,6 +110,8 @@ _start:
 	/* Case 0 of each guest: the grader reads all logs when it sees this. */
 report:
 	mov	$log, %esi
+	cmpb	$0, (%rsi)		/* read through EPT, so both pages must be there */
+	cmpb	$0, 4096(%rsi)
 	tell	SAY, 0x106
 	done
 
