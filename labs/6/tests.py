@@ -175,7 +175,7 @@ def symbols(seed: Seed) -> dict[str, int]:
         "ERROR_NP": seed.pick("np", 1, 0x2000) << 3 | 2,
         "CLOSED": seed.pick("closed", 2, 6), "OPEN": seed.pick("open", 2, 6),
         "TICK_VECTOR": seed.pick("tick", 0xc0, 0xf0),
-        "TICKS": seed.pick("ticks", 3, 7), "TICK_US": 3000,
+        "TICKS": seed.pick("ticks", 2, 4), "TICK_US": 3000,
     }
 
 

@@ -42,7 +42,8 @@ enum {
 
 #define MSR_ASKED	0x4b564d00	/* comes up to this program */
 #define GUEST_BYTES	(4ul << 20)
-#define CASE_US		200000		/* of a case that makes no progress */
+#define CASE_US		60000		/* then a case is given up */
+#define BY_FETCH	4		/* of the qualification of a second-level fault */
 #define QUEUE_LENGTH	8
 
 /* Guest physical addresses in front of the guest, which begins at 1 MiB. */
@@ -341,10 +342,10 @@ static bool halted(struct box *box)
 	return true;
 }
 
-/* A step ends behind each exit; it is the second-level fault that counts. */
+/* A step ends behind each exit; it is the second-level fault of the guest's data that counts. */
 static void stepped(struct box *box)
 {
-	if (box->run->hw_kind != VTR_HW_SLAT || !box->at_fault.kind)
+	if (box->run->hw_kind != VTR_HW_SLAT || box->run->hw_qualification & BY_FETCH)
 		return;
 	enqueue(box, box->at_fault);
 	box->at_fault.kind = VTR_EVENT_NONE;
