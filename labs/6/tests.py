@@ -122,13 +122,17 @@ def told(info: int) -> str:
 
 def entered(case: Case) -> None:
     """No entry of the case failed, and the guest came to its end."""
-    for seen in case.exits:
-        expect(not seen.failed_entry, "the processor refused the VM entry with "
-               f"{told(seen.vmcs['VM_ENTRY_INTR_INFO_FIELD'])}; RFLAGS.IF "
-               f"{seen.vmcs['GUEST_RFLAGS'] >> 9 & 1}, interruptibility state "
-               f"{seen.vmcs['GUEST_INTERRUPTIBILITY_INFO']:#x}", "each entry succeeds")
-    expect(case.done, f"the guest is at RIP {case.exits[-1].rip:#x} when it is given up, "
-           f"{len(case.log)} events have come", "it comes to its end")
+    refused = next((one for one in case.exits if one.failed_entry), None)
+    if refused:
+        vmcs = refused.vmcs
+        expect(False, "the processor refused the VM entry with "
+               f"{told(vmcs['VM_ENTRY_INTR_INFO_FIELD'])}; RFLAGS.IF "
+               f"{vmcs['GUEST_RFLAGS'] >> 9 & 1}, interruptibility state "
+               f"{vmcs['GUEST_INTERRUPTIBILITY_INFO']:#x}", "each entry succeeds")
+    last = case.exits[-1]
+    expect(case.done, f"the guest is given up at RIP {last.rip:#x} after {len(case.exits)} exits, "
+           f"the last one by reason {last.reason}; {len(case.log)} events have come",
+           "it comes to its end")
 
 
 def arrived(case: Case, *wanted: tuple[int, int, int]) -> None:
@@ -156,9 +160,10 @@ def behind_out(seen: Exit) -> int:
 # ---- scene --------------------------------------------------------------------------------
 
 lab = Lab(6, "Events")
+# Cases that may end in a storm of exits come last: only the first exits are read in full.
 lab.scene(Scene("events", """\
 insmod /vitrine/vitrine.ko || exit 1
-taskset 1 ./events events.elf 1 2 3 4 5 6 7 8 9 10 11 12 0
+taskset 1 ./events events.elf 1 2 3 4 6 7 8 9 10 11 5 12 0
 """, guests=["events"], programs=["events"], at_exit={"log": read_log}))
 
 

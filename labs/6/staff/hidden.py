@@ -30,7 +30,7 @@ def in_shadow(seen: Seen, number: int, shadow: int) -> Case:
 def add(lab: Lab) -> None:
     lab.scene(Scene("hidden", """\
 insmod /vitrine/vitrine.ko || exit 1
-taskset 1 ./events hidden.elf 1 2 3 4 5 6 7 8 9 0
+taskset 1 ./events hidden.elf 4 5 6 7 8 9 1 2 3 0
 """, guests=["hidden"], programs=["events"], at_exit={"log": visible.read_log}))
 
     @lab.test("shadow", "nothing is injected in the shadow of STI or MOV SS", 8, "hidden",
