@@ -142,6 +142,7 @@ static void restore_nmi_blocking(struct vtr_vmx_vcpu *v, struct vtr_exit *exit)
 	u32 blocking;
 	bool unblocked = false;
 
+	/* LAB 6.7: */
 	if (exit->hw_reason == VMX_EXIT_EXCEPTION_NMI)
 		unblocked = vmcs_read32(VMCS_VM_EXIT_INTR_INFO) & INTR_INFO_UNBLOCKED_NMI;
 	else if (exit->hw_reason == VMX_EXIT_EPT_VIOLATION)
@@ -150,6 +151,7 @@ static void restore_nmi_blocking(struct vtr_vmx_vcpu *v, struct vtr_exit *exit)
 		return;
 	blocking = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY_INFO);
 	vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY_INFO, blocking | BIT(3));
+	/* LAB 6.7 END */
 }
 
 static void decode(struct vtr_vmx_vcpu *v, struct vtr_exit *exit)

@@ -23,6 +23,7 @@ from .tree import is_guest
 
 MARKS = re.compile(r"^mark (\d+)", re.MULTILINE)
 RAN_THROUGH = (0, 126, 127)     # a script whose last line is a mark that cannot be made, too
+NOT_WRITTEN = re.compile(r"vitrine: (lab step \d+\.(\d+) is not written yet: .*)")
 PASSED, FAILED, NOT_JUDGED = "passed", "failed", "not judged"
 
 
@@ -251,10 +252,10 @@ def judge_one(test: Test, seen: Seen, built: Mapping[str, build.Built]) -> Verdi
 
 
 def not_written(seen: Seen) -> str | None:
-    """The sentence of the first step that nobody has written, of those that the run has reached."""
-    waiting = [line.split("vitrine: ", 1)[1].capitalize() for line in seen.log
-               if "is not written yet" in line and "vitrine: " in line]
-    return min(waiting, default=None)
+    """The sentence of the first step that the run has reached and nobody has written."""
+    found = [(int(match[2]), match[1]) for line in seen.log
+             if (match := NOT_WRITTEN.search(line))]
+    return min(found)[1].capitalize() if found else None
 
 
 def findings(seen: Seen, suspicions: list[Suspicion]) -> list[str]:

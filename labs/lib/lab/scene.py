@@ -27,6 +27,7 @@ from .errors import LabError
 from .observe import Look, Recorder
 
 LABS = Path(__file__).resolve().parents[2]
+TOP = LABS.parent
 # The emulator shows the registers of the first processor: a mark is made there.
 PREPARE = """\
 cd /root
@@ -39,9 +40,10 @@ class Scene:
     """One run.
 
     SCRIPT: its text, or what makes it of the student's seed.
-    GUESTS: programs for the guest, from a lab's guests/ folder, by name; or from the
-    submission, if the lab takes one of that name.
-    PROGRAMS: programs for the machine, from a lab's programs/ folder, in C.
+    GUESTS: programs for the guest, from a lab's guests/ or staff/guests/ folder, by name;
+    or from the submission, if the lab takes one of that name.
+    PROGRAMS: programs for the machine, from a lab's programs/ folder, in C: over
+    libvitrine, or over the small VM of tests/lib.
     OTHER_NUMBERS: those of another student, which nobody can know.
     MAY_END: the script makes the machine go down; that is no finding.
     END_AT_BREAK: the run is over at the address that break_at() was given.
@@ -109,14 +111,20 @@ def assemble(source: Path, target: Path, symbols: Mapping[str, int]) -> None:
         raise LabError(f"{source.name}: cannot be assembled:\n{run.stderr.strip()}")
 
 
+def guest_source(lab: int, name: str) -> Path:
+    folders = (LABS / str(lab) / "guests", LABS / str(lab) / "staff/guests")
+    return next(path for folder in folders if (path := folder / f"{name}.S").is_file())
+
+
 def compile_program(source: Path, target: Path, symbols: Mapping[str, int]) -> None:
-    """Build a program that makes VMs by itself, with the small VM of tests/lib."""
+    """Build a program for the machine; the staff's tree holds the library."""
     top = LABS.parent
+    includes = (f"-I{top / folder}" for folder in ("tests/lib", "userspace-tool/lib", "ioctl-uapi"))
     run = subprocess.run(
         ["gcc", "-std=gnu11", "-O1", "-static", "-s", "-D_GNU_SOURCE", "-Wall", "-Wextra",
-         "-Werror", f"-I{top / 'tests/lib'}", f"-I{top / 'ioctl-uapi'}",
-         *(f"-D{name}={value:#x}" for name, value in symbols.items()), "-o", str(target),
-         str(source), str(top / "tests/lib/vm.c"), str(top / "tests/lib/tap.c")],
+         "-Werror", *includes, *(f"-D{name}={value:#x}" for name, value in symbols.items()),
+         "-o", str(target), str(source), str(top / "tests/lib/vm.c"),
+         str(top / "tests/lib/tap.c"), str(top / "build/userspace-tool/libvitrine.a")],
         capture_output=True, text=True, check=False)
     if run.returncode:
         raise LabError(f"{source.name}: cannot be compiled:\n{run.stderr.strip()}")
@@ -136,7 +144,7 @@ def play(scene: Scene, lab: int, tree: Path, seed: Seed, symbols: Mapping[str, i
             submitted.assemble(guests[name], work / f"{name}.elf", symbols,
                                LABS / "machine/guest.ld", work / name)
         else:
-            assemble(LABS / str(lab) / "guests" / f"{name}.S", work / f"{name}.elf", symbols)
+            assemble(guest_source(lab, name), work / f"{name}.elf", symbols)
         files += ["--file", f"{work / name}.elf:/root/{name}.elf"]
     for name in scene.programs:
         program = work.parent / name        # the same for all scenes
