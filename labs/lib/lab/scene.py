@@ -118,13 +118,12 @@ def guest_source(lab: int, name: str) -> Path:
 
 def compile_program(source: Path, target: Path, symbols: Mapping[str, int]) -> None:
     """Build a program for the machine; the staff's tree holds the library."""
-    top = LABS.parent
-    includes = (f"-I{top / folder}" for folder in ("tests/lib", "userspace-tool/lib", "ioctl-uapi"))
+    includes = (f"-I{TOP / folder}" for folder in ("tests/lib", "userspace-tool/lib", "ioctl-uapi"))
     run = subprocess.run(
         ["gcc", "-std=gnu11", "-O1", "-static", "-s", "-D_GNU_SOURCE", "-Wall", "-Wextra",
          "-Werror", *includes, *(f"-D{name}={value:#x}" for name, value in symbols.items()),
-         "-o", str(target), str(source), str(top / "tests/lib/vm.c"),
-         str(top / "tests/lib/tap.c"), str(top / "build/userspace-tool/libvitrine.a")],
+         "-o", str(target), str(source), str(TOP / "tests/lib/vm.c"),
+         str(TOP / "tests/lib/tap.c"), str(TOP / "build/userspace-tool/libvitrine.a")],
         capture_output=True, text=True, check=False)
     if run.returncode:
         raise LabError(f"{source.name}: cannot be compiled:\n{run.stderr.strip()}")
