@@ -28,6 +28,7 @@ NO_VMCS = 0xffffffffffffffff
 ENTRY_FAILED = 1 << 31
 ADDRESS = 0x000ffffffffff000
 FULL_EXITS = 400                # the first so many exits are read with all fields
+MOST_EXITS = 5000               # a guest that makes no progress: look no longer
 # The words that every exit is read with: exit information and its neighbours.
 SHORT = (0x4400, 12), (0x6400, 12), (0x681c, 8), (0x2400, 2)
 
@@ -154,6 +155,7 @@ class Recorder:
         self.notes: dict[int, dict[str, object]] = {}   # of at_exit, by exit number
         self.marks: dict[int, Mark] = {}
         self.breaks: list[Mark] = []    # stops at break_at()
+        self.flooded = False            # there were more than MOST_EXITS
         self.trouble: str | None = None
         self.forged: str | None = None      # somebody else than the script makes marks
 
@@ -171,7 +173,12 @@ class Recorder:
             self.trouble = f"the observer cannot go on: {error}"
 
     def _exit(self, debugger: Debugger, stop: Stop) -> None:
-        registers = debugger.registers()
+        if len(self.exits) == MOST_EXITS:
+            self.flooded = True
+            for cpu in range(self.cpus):
+                debugger.watch_exits(cpu)
+            return
+        registers = debugger.registers(stop.cpu)
         at = int(debugger.parameters(f"cpu{stop.cpu}.VMX.vmcsptr")["vmcsptr"])
         whole = len(self.exits) < FULL_EXITS
         vmcs = read_vmcs(debugger, at) if whole else read_short(debugger, at)
@@ -183,7 +190,7 @@ class Recorder:
                 self.notes.setdefault(seen.number, {})[name] = found
 
     def _mark(self, debugger: Debugger, stop: Stop) -> None:
-        registers = debugger.registers()
+        registers = debugger.registers(stop.cpu)
         number = registers["rax"] ^ MARK
         if number > 0xff:
             return      # somebody else's XCHG BX, BX
