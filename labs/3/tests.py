@@ -154,7 +154,7 @@ def registers(seen: Seen) -> None:
 
 
 @lab.test("resume", "the guest is entered again by VMRESUME, its VMCS stays launched", 10, "move",
-          after=["again"], read="SDM 3C \"Launch State\" in \"Software Use of Virtual-Machine "
+          after=["again"], XX
           "Control Structures\"; vmx/run.c, vmx_vcpu_run()")
 def resume(seen: Seen) -> None:
     state = seen.recorder.marks[1].found["launch"]
