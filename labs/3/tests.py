@@ -23,7 +23,7 @@ mark 1
 taskset 1 vitrine run --timeout 2 /root/exits.elf
 mark 2
 taskset 1 /vitrine/tests/run_test invalid_guest_state_fails_with_a_sentence
-mark 3
+mark 3 $?
 rmmod vitrine
 """
 # The program runs its guest to the next HLT for each line, on the CPU that it names.
@@ -153,7 +153,7 @@ def registers(seen: Seen) -> None:
         same_registers(before, after)
 
 
-@lab.test("resume", "the guest is entered again by VMRESUME, its VMCS stays launched", 10, "move",
+@lab.test("resume", "the guest is entered again by VMRESUME, its VMCS stays launched", 5, "move",
           after=["again"], XX
           "Control Structures\"; vmx/run.c, vmx_vcpu_run()")
 def resume(seen: Seen) -> None:

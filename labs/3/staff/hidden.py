@@ -78,6 +78,13 @@ def add(lab: Lab) -> None:
         expect(exits[-1].reason == visible.HLT, f"the last exit has reason {exits[-1].reason}",
                "the state was mended, so the guest comes to its HLT")
 
+    @lab.test("failed-told", "the program hears the whole reason of a failed entry", 5, "exits",
+              after=["failed-entry"], inside=True, read="vmx/exit.c, vmx_describe_exit()")
+    def failed_told(seen: Seen) -> None:
+        expect(seen.recorder.marks[3].value == 0, "the program that makes them is not content: "
+               "it looks at `fail.reason` and the sentence of the run page",
+               "exit reason 0x80000021, as the processor gives it")
+
     @lab.test("released", "no core keeps a VMCS whose VM is gone", 5, "move", after=["moved"],
               read="vmx/vmcs.c, vmx_vmcs_free() and vmx_vmcs_clear()")
     def released(seen: Seen) -> None:
