@@ -154,8 +154,8 @@ def registers(seen: Seen) -> None:
 
 
 @lab.test("resume", "the guest is entered again by VMRESUME, its VMCS stays launched", 5, "move",
-          after=["again"], XX
-          "Control Structures\"; vmx/run.c, vmx_vcpu_run()")
+          after=["again"], read="SDM 3C \"Software Use of Virtual-Machine Control Structures\"; "
+          "vmx/run.c, vmx_vcpu_run()")
 def resume(seen: Seen) -> None:
     state = seen.recorder.marks[1].found["launch"]
     expect(state == LAUNCHED, "after the first exits the launch state of the VMCS is \"clear\"",
