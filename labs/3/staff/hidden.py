@@ -13,6 +13,7 @@ from lab.scene import Seen
 
 visible = load_file(Path(__file__).resolve().parents[1] / "tests.py")
 SHADOWS = 3             # interruptibility: blocking by STI, blocking by MOV SS
+RF = 1 << 16            # of RFLAGS: no break point on the next instruction
 INVALID_STATE = 33      # basic exit reason
 FAILED_ENTRIES = 3      # of run_test's case
 
@@ -57,6 +58,17 @@ def add(lab: Lab) -> None:
         expect(not second.vmcs["GUEST_INTERRUPTIBILITY_INFO"] & SHADOWS,
                f"one instruction later, at RIP {second.rip:#x}, the interruptibility state is "
                f"{second.vmcs['GUEST_INTERRUPTIBILITY_INFO']:#x}", "bits 0 and 1 are clear again")
+
+    @lab.test("resume-flag", "RFLAGS.RF is clear again behind an instruction that exits", 5, "exits",
+              after=["advance"], read="SDM 3B \"Debug Registers\", of the resume flag; "
+              "vmx/inject.c, vmx_skip_insn()")
+    def resume_flag(seen: Seen) -> None:
+        asked, after = visible.block(seen, 13)[1:3]
+        expect(asked.vmcs["GUEST_RFLAGS"] & RF, "RF is clear at the CPUID behind IRET",
+               "IRET sets it")
+        expect(not after.vmcs["GUEST_RFLAGS"] & RF, f"one instruction later, at RIP "
+               f"{after.rip:#x}, RFLAGS is {after.vmcs['GUEST_RFLAGS']:#x}",
+               "bit 16 is clear: a break point on this instruction must come")
 
     @lab.test("trap", "a single-step trap comes behind an instruction that exits", 5, "exits",
               after=["advance"], read="SDM 3B \"Single-Step Exception Condition\"; "

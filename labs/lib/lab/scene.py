@@ -26,7 +26,7 @@ from .errors import LabError
 from .observe import Look, Recorder
 
 LABS = Path(__file__).resolve().parents[2]
-# The emulator shows the registers of the first processor: a mark is made there.
+# Marks come from the first processor, wherever the script itself runs.
 PREPARE = """\
 cd /root
 mark() { taskset 1 /root/mark "$@"; }
