@@ -207,8 +207,8 @@ def check_out(seen: Seen, number: int, bits: int) -> None:
     port = 0x3ff - bits // 8 + 1
     expect(sent == got, f"OUT of {bits} bits to port {port:#x} sent {sent:#x} to the scratch byte "
            f"of the serial port, and IN read {got:#x} back", f"{sent:#x}")
-    expect(asked.qualification & 8 and not written.qualification & 8, "the accesses came in another "
-           "order", "OUT, then IN")
+    expect(asked.qualification & 8 and not written.qualification & 8,
+           "the accesses came in another order", "OUT, then IN")
 
 
 @lab.test("out", "OUT hands the byte in AL to the user side", 10, "exits", after=["in"],

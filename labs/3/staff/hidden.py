@@ -59,7 +59,7 @@ def add(lab: Lab) -> None:
                f"one instruction later, at RIP {second.rip:#x}, the interruptibility state is "
                f"{second.vmcs['GUEST_INTERRUPTIBILITY_INFO']:#x}", "bits 0 and 1 are clear again")
 
-    @lab.test("resume-flag", "RFLAGS.RF is clear again behind an instruction that exits", 5, "exits",
+    @lab.test("resume-flag", "RFLAGS.RF is clear behind an instruction that exits", 5, "exits",
               after=["advance"], read="SDM 3B \"Debug Registers\", of the resume flag; "
               "vmx/inject.c, vmx_skip_insn()")
     def resume_flag(seen: Seen) -> None:
