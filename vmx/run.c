@@ -317,7 +317,7 @@ void vmx_vcpu_run(struct vtr_vcpu *vcpu, struct vtr_exit *exit)
 		return;
 	}
 	vmx_describe_exit(v, exit);
-	/* LAB 3.3: vmclear(v->vmcs.phys); vmptrld(v->vmcs.phys); */
+	/* LAB 3.3: vmclear(v->vmcs.phys);\nvmptrld(v->vmcs.phys); */
 	/* After a failed entry the VMCS is as before it: SDM 3C "VM-Entry Failures". */
 	if (exit->kind != VTR_HW_FAIL)
 		v->vmcs.launched = true;
