@@ -191,23 +191,19 @@ static void queue_step(struct vtr_vcpu *vcpu)
 
 /*
  * The instruction is done: RIP moves on, the shadow of a STI or MOV SS before
- * it is over, so is what RFLAGS.RF has kept off it, and with RFLAGS.TF set a
- * single-step trap is due.
+ * it is over, and with RFLAGS.TF set a single-step trap is due.
  */
 void vmx_skip_insn(struct vtr_vcpu *vcpu)
 {
 	/* LAB 3.5: vtr_vm_kill(vcpu->vm, "the instruction cannot be left yet"); */
 	u64 rip = vmcs_readl(VMCS_GUEST_RIP) + vcpu->exit.insn_bytes;
-	u64 rflags = vmcs_readl(VMCS_GUEST_RFLAGS);
 
 	/* Outside of 64-bit code RIP has 32 bits. */
 	if (!(vmcs_read32(VMCS_GUEST_CS_AR_BYTES) & BIT(13)))
 		rip &= 0xffffffffULL;
 	vmcs_writel(VMCS_GUEST_RIP, rip);
 	end_shadow();
-	if (rflags & X86_EFLAGS_RF)
-		vmcs_writel(VMCS_GUEST_RFLAGS, rflags & ~(u64)X86_EFLAGS_RF);
-	if (rflags & X86_EFLAGS_TF)
+	if (vmcs_readl(VMCS_GUEST_RFLAGS) & X86_EFLAGS_TF)
 		queue_step(vcpu);
 	/* LAB 3.5 END */
 }

@@ -491,16 +491,6 @@ static void skipping_ends_the_shadow(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY_INFO), 0u);
 }
 
-/* RF keeps a break point off one instruction, the one that is left. */
-static void skipping_clears_the_resume_flag(struct kunit *test)
-{
-	struct vtr_vmx_vcpu *v = test->priv;
-
-	vmcs_writel(VMCS_GUEST_RFLAGS, X86_EFLAGS_FIXED | X86_EFLAGS_RF | X86_EFLAGS_IF);
-	vmx_skip_insn(&v->base);
-	KUNIT_EXPECT_EQ(test, vmcs_readl(VMCS_GUEST_RFLAGS), X86_EFLAGS_FIXED | X86_EFLAGS_IF);
-}
-
 /* With the break point 1 that a MOV SS before it has met. */
 static void a_guest_that_steps_itself_gets_its_trap(struct kunit *test)
 {
@@ -540,7 +530,6 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(an_exception_ends_the_shadow),
 	KUNIT_CASE(skipping_moves_rip),
 	KUNIT_CASE(skipping_ends_the_shadow),
-	KUNIT_CASE(skipping_clears_the_resume_flag),
 	KUNIT_CASE(a_guest_that_steps_itself_gets_its_trap),
 	{}
 };

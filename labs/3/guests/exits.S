@@ -138,20 +138,6 @@ _start:
 	cli
 	end	11
 
-	/* Block 13: RF keeps a break point off one instruction, here CPUID. */
-	mov	%rsp, %rax
-	push	$0x10
-	push	%rax
-	pushf
-	orl	$0x10000, (%rsp)
-	push	$0x18
-	lea	1f(%rip), %rax
-	push	%rax
-	begin	13
-	iretq
-1:	cpuid
-	end	13
-
 	/* Block 12: a single-step trap is due behind an instruction that exits. */
 	lea	trapped(%rip), %rax
 	mov	%ax, gate(%rip)
