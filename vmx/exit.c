@@ -58,6 +58,7 @@ static void decode_dr(struct vtr_exit *exit)
  */
 static void decode_io(struct vtr_exit *exit)
 {
+	/* LAB 3.7: */
 	u64 q = exit->qualification;
 
 	exit->io.bytes = (q & 7) + 1;
@@ -65,6 +66,7 @@ static void decode_io(struct vtr_exit *exit)
 	exit->io.string = q & BIT(4);
 	exit->io.rep = q & BIT(5);
 	exit->io.port = q >> 16;
+	/* LAB 3.7 END */
 }
 
 /*
@@ -199,9 +201,10 @@ void vmx_describe_exit(struct vtr_vmx_vcpu *v, struct vtr_exit *exit)
 {
 	u32 reason = vmcs_read32(VMCS_VM_EXIT_REASON);
 
-	exit->hw_reason = VMX_EXIT_BASIC(reason);
 	exit->qualification = vmcs_readl(VMCS_EXIT_QUALIFICATION);
 	exit->rip = vmcs_readl(VMCS_GUEST_RIP);
+	/* LAB 3.4: exit->hw_reason = (u8)reason;\nexit->kind = vmx_exit_kind(exit->hw_reason); */
+	exit->hw_reason = VMX_EXIT_BASIC(reason);
 	if (unlikely(reason & VMX_EXIT_ENTRY_FAILED)) {
 		exit->kind = VTR_HW_FAIL;
 		exit->fail.reason = reason;
@@ -209,6 +212,7 @@ void vmx_describe_exit(struct vtr_vmx_vcpu *v, struct vtr_exit *exit)
 	}
 	exit->kind = vmx_exit_kind(exit->hw_reason);
 	exit->insn_bytes = vmcs_read32(VMCS_VM_EXIT_INSTRUCTION_LEN);
+	/* LAB 3.4 END */
 	vmx_requeue_event(v, exit);
 	decode(v, exit);
 	restore_nmi_blocking(v, exit);

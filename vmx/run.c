@@ -312,6 +312,8 @@ void vmx_vcpu_run(struct vtr_vcpu *vcpu, struct vtr_exit *exit)
 	flush_l1d();
 
 	/* LAB 2.6 CALL */
+	/* LAB 3.1 CALL */
+	/* LAB 3.2 CALL */
 	failed = enter_guest(v);
 
 	/* SDM 3C "Loading Host Control Registers, Debug Registers, MSRs" (28.5.1). */
@@ -327,10 +329,12 @@ void vmx_vcpu_run(struct vtr_vcpu *vcpu, struct vtr_exit *exit)
 		return;
 	}
 	vmx_describe_exit(v, exit);
+	/* LAB 3.3: vmclear(v->vmcs.phys);\nvmptrld(v->vmcs.phys); */
 	/* After a failed entry the VMCS is as before it: SDM 3C "VM-Entry Failures". */
 	if (exit->kind != VTR_HW_FAIL)
 		v->vmcs.launched = true;
-	else
+	/* LAB 3.3 END */
+	if (exit->kind == VTR_HW_FAIL)
 		vmx_find_broken_rule(v, exit);
 	if (exit->kind == VTR_HW_EXCEPTION && exit->exception.vector == X86_TRAP_MC) {
 		host_machine_check();

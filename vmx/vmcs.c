@@ -103,12 +103,14 @@ static void clear_by_interrupt(void *vmcs)
  */
 void vmx_vmcs_clear(struct vmx_vmcs *vmcs)
 {
+	/* LAB 3.9: on_each_cpu(clear_by_interrupt, vmcs, 1); */
 	/* Who sees -1 sees what the core has written back. */
 	int cpu = smp_load_acquire(&vmcs->cpu);
 
 	/* Fails only if that core is offline; it has cleared the VMCS then. */
 	if (cpu >= 0)
 		smp_call_function_single(cpu, clear_by_interrupt, vmcs, 1);
+	/* LAB 3.9 END */
 }
 
 /* Clear all that is loaded on this core.  Context: interrupts off. */
@@ -133,6 +135,21 @@ void vmx_vmcs_free(struct vmx_vmcs *vmcs)
 	/* LAB 2.2 END */
 }
 
+/* From the core that has it, if one has, to this one.  Context: as vmx_vmcs_load(). */
+static void move_here(struct vmx_vmcs *vmcs, int cpu)
+{
+	struct vmx_core *core = this_cpu_ptr(&vmx_core);
+	unsigned long flags;
+
+	/* LAB 3.9: list_move(&vmcs->link, &core->loaded);\nvmcs->cpu = cpu; */
+	vmx_vmcs_clear(vmcs);
+	local_irq_save(flags);
+	vmcs->cpu = cpu;
+	list_add(&vmcs->link, &core->loaded);
+	local_irq_restore(flags);
+	/* LAB 3.9 END */
+}
+
 /**
  * vmx_vmcs_load() - make a VMCS this core's current one
  * @vmcs: the VMCS
@@ -147,15 +164,8 @@ bool vmx_vmcs_load(struct vmx_vmcs *vmcs, int cpu)
 	struct vmx_core *core = this_cpu_ptr(&vmx_core);
 	bool moved = vmcs->cpu != cpu;
 
-	if (moved) {
-		unsigned long flags;
-
-		vmx_vmcs_clear(vmcs);
-		local_irq_save(flags);
-		vmcs->cpu = cpu;
-		list_add(&vmcs->link, &core->loaded);
-		local_irq_restore(flags);
-	}
+	if (moved)
+		move_here(vmcs, cpu);
 	/* LAB 2.2: */
 	if (core->current_vmcs != vmcs) {
 		if (vmptrld(vmcs->phys) && !READ_ONCE(vtr_shutting_down))

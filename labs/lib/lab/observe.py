@@ -28,6 +28,7 @@ NO_VMCS = 0xffffffffffffffff
 ENTRY_FAILED = 1 << 31
 ADDRESS = 0x000ffffffffff000
 FULL_EXITS = 400                # the first so many exits are read with all fields
+MOST_EXITS = 3000               # between two marks; a guest without progress is not followed
 # The words that every exit is read with: exit information and its neighbours.
 SHORT = (0x4400, 12), (0x6400, 12), (0x681c, 8), (0x2400, 2)
 
@@ -159,6 +160,9 @@ class Recorder:
         self.breaks: list[Mark] = []    # stops at break_at()
         self.end_at_break = False       # the run is over there
         self.ended = False
+        self.flooded = False            # there were more than MOST_EXITS in a row
+        self.watching = True
+        self.marked_exits = 0           # when the last mark came
         self.trouble: str | None = None
         self.forged: str | None = None      # somebody else than the script makes marks
 
@@ -182,7 +186,11 @@ class Recorder:
             self.trouble = f"the observer cannot go on: {error}"
 
     def _exit(self, debugger: Debugger, stop: Stop) -> None:
-        registers = debugger.registers()
+        if len(self.exits) - self.marked_exits == MOST_EXITS:
+            self.flooded = True
+            self._toggle_watch(debugger)
+            return
+        registers = debugger.registers(stop.cpu)
         at = int(debugger.parameters(f"cpu{stop.cpu}.VMX.vmcsptr")["vmcsptr"])
         whole = len(self.exits) < FULL_EXITS
         vmcs = read_vmcs(debugger, at) if whole else read_short(debugger, at)
@@ -193,11 +201,19 @@ class Recorder:
             if (found := look(self, debugger)) is not None:
                 self.notes.setdefault(seen.number, {})[name] = found
 
+    def _toggle_watch(self, debugger: Debugger) -> None:
+        self.watching = not self.watching
+        for cpu in range(self.cpus):
+            debugger.watch_exits(cpu)
+
     def _mark(self, debugger: Debugger, stop: Stop) -> None:
-        registers = debugger.registers()
+        registers = debugger.registers(stop.cpu)
         number = registers["rax"] ^ MARK
         if number > 0xff:
             return      # somebody else's XCHG BX, BX
+        self.marked_exits = len(self.exits)
+        if not self.watching:
+            self._toggle_watch(debugger)
         mark = self._look_around(debugger, stop)
         mark.value = registers["rdx"]
         if number in self.marks:

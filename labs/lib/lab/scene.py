@@ -28,7 +28,7 @@ from .observe import Look, Recorder
 
 LABS = Path(__file__).resolve().parents[2]
 TOP = LABS.parent
-# The emulator shows the registers of the first processor: a mark is made there.
+# Marks come from the first processor, wherever the script itself runs.
 PREPARE = """\
 cd /root
 mark() { taskset 1 /root/mark "$@"; }
