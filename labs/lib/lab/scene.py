@@ -146,7 +146,7 @@ def play(scene: Scene, lab: int, tree: Path, seed: Seed, symbols: Mapping[str, i
             assemble(guest_source(lab, name), work / f"{name}.elf", symbols)
         files += ["--file", f"{work / name}.elf:/root/{name}.elf"]
     for name in scene.programs:
-        program = work.parent / name        # the same for all scenes
+        program = work.parent / f"{name}.program"       # the same for all scenes
         if not program.exists():
             compile_program(LABS / str(lab) / "programs" / f"{name}.c", program, symbols)
         files += ["--file", f"{program}:/root/{name}"]
