@@ -18,16 +18,20 @@ tool	:= $(build)/userspace-tool
 sources	:= Kbuild $(wildcard $(foreach dir,module vmx ept ioctl-uapi,\
 		$(foreach kind,c h S def,$(dir)/*.$(kind))))
 
-.PHONY: help all tree module tool test-programs reference demo shell test test-long kunit style clean distclean
+.PHONY: help all tree module tool test-programs reference demo shell test test-long coverage kunit style clean distclean
 
 help:
 	@echo 'make demo              a guest in a nested machine, each exit shown'
 	@echo 'make shell             a shell in the nested machine, with vitrine in PATH'
 	@echo 'make test              all tests (tests/run --help for single suites)'
 	@echo 'make test-long         before a release: the same with more rounds, on the slow kernel'
+	@echo 'make test-labs         the graders of the labs: all known-wrong submissions'
+	@echo 'make coverage          which lines the tests execute (gcov, slow)'
 	@echo 'make all               module, tool and tests for one kernel'
 	@echo 'make module            vitrine.ko only'
 	@echo 'make reference         docs/reference/ from the tables of vmx/'
+	@echo 'make pictures          labs/pictures/ from the tables of the source'
+	@echo 'make handouts          the pages of the labs as HTML and PDF, in build/handouts'
 	@echo 'make clean             remove build/'
 	@echo 'make distclean         remove build/ and the cached kernels and machines'
 	@echo
@@ -81,6 +85,17 @@ test-programs: tool
 reference:
 	@$(MAKE) --no-print-directory -s -C userspace-tool O=$(CURDIR)/$(tool) reference
 
+# The figures of the labs' handouts, which are tracked.
+.PHONY: pictures
+pictures:
+	@labs/pictures/make
+
+# Pages of the labs for paper and screen.
+.PHONY: handouts
+handouts:
+	@nested/ensure-packages handouts
+	@labs/handouts
+
 demo: tree
 	@nested/ensure-packages bochs
 	@nested/run --kernel $(KERNEL) --cpus $(CPUS) -- demo
@@ -93,9 +108,18 @@ test:
 	@nested/ensure-packages build bochs tool test
 	@tests/run
 
+# The labs' graders, thoroughly: before a release, or before a term.
+.PHONY: test-labs
+test-labs:
+	@nested/ensure-packages build bochs tool test
+	@tests/run labs-all labs-agree labs-handouts labs-tools
+
 test-long:
 	@nested/ensure-packages build bochs tool test
 	@tests/run --group long
+
+coverage:
+	@tests/coverage
 
 kunit:
 	@tests/kunit/run

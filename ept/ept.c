@@ -128,17 +128,20 @@ static void count_leaves(struct vtr_slat_root *root, unsigned int level, s64 del
 static u64 make_leaf(const struct vtr_slat_root *root, u64 hpa, unsigned int level,
 		     unsigned int rights)
 {
-	u64 leaf = (hpa & EPT_ADDR_MASK) | rights | EPT_IGNORE_PAT |
-		   (u64)EPT_MEMTYPE_WB << EPT_MEMTYPE_SHIFT |
-		   (level > VTR_SLAT_4K ? EPT_LEAF : 0);
+	u64 leaf;
 
 	BUILD_BUG_ON(VTR_SLAT_READ != EPT_READ || VTR_SLAT_WRITE != EPT_WRITE ||
 		     VTR_SLAT_EXEC != EPT_EXEC);
 
+	/* LAB 5.1: return hpa | EPT_RIGHTS | EPT_LEAF; */
+	leaf = (hpa & EPT_ADDR_MASK) | rights | EPT_IGNORE_PAT |
+	       (u64)EPT_MEMTYPE_WB << EPT_MEMTYPE_SHIFT |
+	       (level > VTR_SLAT_4K ? EPT_LEAF : 0);
 	/* Nobody will set the bits: assume the worst.  The processor ignores them. */
 	if (!root->accessed_dirty)
 		leaf |= EPT_ACCESSED | (rights & VTR_SLAT_WRITE ? EPT_DIRTY : 0);
 	return leaf;
+	/* LAB 5.1 END */
 }
 
 /* Get the table below @slot, adding one from @cache if there is none. */
@@ -216,7 +219,9 @@ static u64 zap(struct vtr_slat_root *root, u64 start, u64 end)
 
 static bool protect_leaf(struct vtr_slat_root *root, u64 *slot, unsigned int level)
 {
+	/* LAB 5.8: return false; */
 	return test_and_clear_bit(EPT_WRITE_BIT, (unsigned long *)slot);
+	/* LAB 5.8 END */
 }
 
 static u64 protect(struct vtr_slat_root *root, u64 start, u64 end)
@@ -254,6 +259,7 @@ static unsigned int find_entry(struct vtr_slat_root *root, u64 gpa, unsigned int
 {
 	u64 *table = to_ept(root)->table;
 
+	/* LAB 5.3: *slot = table;\nreturn VTR_SLAT_4K; */
 	for (unsigned int l = VTR_SLAT_LEVELS; ; l--) {
 		u64 entry;
 
@@ -263,6 +269,7 @@ static unsigned int find_entry(struct vtr_slat_root *root, u64 gpa, unsigned int
 			return l;
 		table = table_of(entry);
 	}
+	/* LAB 5.3 END */
 }
 
 /* Fill @table with leaves that together map what @leaf of @level maps. */
@@ -270,11 +277,13 @@ static void fill_split(u64 *table, u64 leaf, unsigned int level)
 {
 	const u64 step = vtr_slat_leaf_bytes(level - 1);
 
+	/* LAB 5.6: return; */
 	/* Bit 7 means "leaf" above level 1 only; there it must not stay. */
 	if (level - 1 == VTR_SLAT_4K)
 		leaf &= ~EPT_LEAF;
 	for (unsigned int i = 0; i < EPT_ENTRIES; i++)
 		table[i] = leaf + i * step;
+	/* LAB 5.6 END */
 }
 
 /*
@@ -284,15 +293,18 @@ static void fill_split(u64 *table, u64 leaf, unsigned int level)
 static void split_leaf(struct vtr_slat_root *root, struct vtr_slat_cache *cache,
 		       u64 *slot, unsigned int level)
 {
-	u64 *table = cache->pages[--cache->nr];
-	u64 leaf = READ_ONCE(*slot);
+	u64 *table, leaf;
 
+	/* LAB 5.6: drop_leaf(root, slot, level); */
+	table = cache->pages[--cache->nr];
+	leaf = READ_ONCE(*slot);
 	do {
 		fill_split(table, leaf, level);
 	} while (!try_cmpxchg(slot, &leaf, virt_to_phys(table) | EPT_RIGHTS));
 	root->table_pages++;
 	count_leaves(root, level, -1);
 	count_leaves(root, level - 1, EPT_ENTRIES);
+	/* LAB 5.6 END */
 }
 
 static int split(struct vtr_slat_root *root, struct vtr_slat_cache *cache, u64 gpa)
@@ -347,6 +359,7 @@ static int map(struct vtr_slat_root *root, struct vtr_slat_cache *cache,
 	if (cache->nr < VTR_SLAT_LEVELS - 1)
 		return -ENOSPC;
 
+	/* LAB 5.2: return vtr_lab_map_low(root, table, cache, gpa, hpa, rights); */
 	for (unsigned int l = VTR_SLAT_LEVELS; l > level; l--) {
 		slot = &table[EPT_INDEX(gpa, l)];
 		if (ept_present(*slot) && ept_is_leaf(*slot, l)) {
@@ -369,6 +382,7 @@ static int map(struct vtr_slat_root *root, struct vtr_slat_cache *cache,
 	else
 		count_leaves(root, level, 1);
 	return changed || ept_present(old);
+	/* LAB 5.2 END */
 }
 
 /* ---- looking ---------------------------------------------------------------------- */
@@ -380,6 +394,7 @@ static void walk(struct vtr_slat_root *root, u64 gpa, struct vtr_slat_walk *w)
 	memset(w, 0, sizeof(*w));
 	if (gpa >> (12 + 9 * VTR_SLAT_LEVELS))
 		return;
+	/* LAB 5.3: w->level[w->nr_levels++] = VTR_SLAT_LEVELS; */
 	w->rights = EPT_RIGHTS;
 	for (unsigned int l = VTR_SLAT_LEVELS; l; l--) {
 		u64 entry = READ_ONCE(table[EPT_INDEX(gpa, l)]);
@@ -398,6 +413,7 @@ static void walk(struct vtr_slat_root *root, u64 gpa, struct vtr_slat_walk *w)
 		}
 		table = table_of(entry);
 	}
+	/* LAB 5.3 END */
 }
 
 static u64 next_leaf(struct vtr_slat_root *root, u64 gpa, struct vtr_slat_walk *w)

@@ -68,9 +68,11 @@ bool vtr_dirty_may_write(const struct vtr_memslot *slot, u64 gpa, bool write)
 
 	if (!slot->dirty)
 		return true;
+	/* LAB 5.9: return true; */
 	if (write)
 		__set_bit(page, (unsigned long *)slot->dirty);
 	return test_bit(page, (unsigned long *)slot->dirty);
+	/* LAB 5.9 END */
 }
 
 /**
@@ -112,6 +114,7 @@ static u64 protect_some(struct vtr_vm *vm, struct vtr_slat_cache *cache, u64 gpa
 	bool changed = false;
 
 	lockdep_assert_held(&vm->mem.lock);
+	/* LAB 5.8: return end; */
 	for (unsigned int i = 0; i < REGIONS_AT_ONCE && gpa < end; i++) {
 		u64 next = min(ALIGN_DOWN(gpa, SZ_2M) + SZ_2M, end);
 		int ret;
@@ -127,6 +130,7 @@ static u64 protect_some(struct vtr_vm *vm, struct vtr_slat_cache *cache, u64 gpa
 	}
 	vtr_mem_flush_if(vm, changed);
 	return gpa;
+	/* LAB 5.8 END */
 }
 
 /* No memory for tables: leaves that are gone come back by faults, one by one. */
@@ -233,6 +237,7 @@ static bool clear_word(struct vtr_vm *vm, const struct vtr_memslot *slot, u64 wo
 	struct vtr_slat_root *root = vm->mem.root;
 	bool changed = false;
 
+	/* LAB 5.9: return false; */
 	bits &= slot->dirty[word];
 	slot->dirty[word] &= ~bits;
 	for (; bits; bits &= bits - 1) {
@@ -241,6 +246,7 @@ static bool clear_word(struct vtr_vm *vm, const struct vtr_memslot *slot, u64 wo
 		changed |= root->ops->protect(root, gpa, gpa + PAGE_SIZE);
 	}
 	return changed;
+	/* LAB 5.9 END */
 }
 
 static int clear_locked(struct vtr_vm *vm, const struct vtr_dirty *args, const u64 *bits, u64 n)

@@ -66,6 +66,7 @@ void vtr_queue_exception(struct vtr_vcpu *vcpu, u8 vector, bool has_error, u32 e
 	enum fault_class first = class_of(&vcpu->queued);
 	enum fault_class second = class_of(&event);
 
+	/* LAB 6.6: */
 	if (first == DOUBLE_FAULT && second != BENIGN) {
 		vcpu->activity = VTR_SHUTDOWN;
 		vcpu->queued = (struct vtr_event) {};
@@ -75,6 +76,7 @@ void vtr_queue_exception(struct vtr_vcpu *vcpu, u8 vector, bool has_error, u32 e
 		event = (struct vtr_event) {
 			.kind = VTR_EVENT_EXCEPTION, .vector = X86_TRAP_DF, .has_error = 1,
 		};
+	/* LAB 6.6 END */
 	vcpu->queued = event;
 }
 
@@ -182,6 +184,7 @@ void vtr_deliver_events(struct vtr_vcpu *vcpu)
 	bool want_window = READ_ONCE(vcpu->run->request_window);
 
 	vtr_irqchip_deliver(vcpu);
+	/* LAB 6.1: vcpu->delivering = (struct vtr_event) {};\n return; */
 	take_pending_nmi(vcpu);
 	vtr_backend->set_window(vcpu, VTR_EVENT_NMI, vcpu->nmi_pending);
 	vtr_backend->set_window(vcpu, VTR_EVENT_INTERRUPT, want_window || vcpu->irq_waits);
@@ -192,6 +195,7 @@ void vtr_deliver_events(struct vtr_vcpu *vcpu)
 	vcpu->activity = VTR_ACTIVE;
 	vtr_backend->inject(vcpu, &vcpu->queued);
 	vcpu->queued = (struct vtr_event) {};
+	/* LAB 6.1 END */
 	trace_vtr_inject(vcpu->vm->id, vcpu->id, vcpu->delivering.kind,
 			 vcpu->delivering.vector, vcpu->delivering.error);
 	vtr_record(vcpu, VTR_TRACE_INJECT, vcpu->delivering.vector);
@@ -204,9 +208,11 @@ void vtr_cancel_delivery(struct vtr_vcpu *vcpu)
 
 	if (!vcpu->delivering.kind)
 		return;
+	/* LAB 6.1: */
 	vtr_backend->inject(vcpu, &none);
 	vcpu->queued = vcpu->delivering;
 	vcpu->delivering = none;
+	/* LAB 6.1 END */
 }
 
 /* Has the exit come before the guest was at its handler, so that the event waits again? */

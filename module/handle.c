@@ -79,6 +79,7 @@ static int to_user(struct vtr_vcpu *vcpu, enum vtr_exit_kind kind)
 
 static int handle_cpuid(struct vtr_vcpu *vcpu)
 {
+	/* LAB 3.6: return kill_guest(vcpu, "CPUID is not written yet"); */
 	u32 leaf = vcpu->gpr[VTR_RAX], subleaf = vcpu->gpr[VTR_RCX];
 	u32 out[4];
 
@@ -89,6 +90,7 @@ static int handle_cpuid(struct vtr_vcpu *vcpu)
 	vcpu->gpr[VTR_RDX] = out[3];
 	skip_insn(vcpu);
 	return 1;
+	/* LAB 3.6 END */
 }
 
 static void load_edx_eax(struct vtr_vcpu *vcpu, u64 value)
@@ -174,6 +176,7 @@ static int handle_io(struct vtr_vcpu *vcpu)
 		return vtr_string_io(vcpu);
 	if (port_of_module(vcpu))
 		return 1;
+	/* LAB 3.7: return kill_guest(vcpu, "port I/O is not written yet"); */
 	run->io.port = e->io.port;
 	run->io.bytes = e->io.bytes;
 	run->io.is_in = e->io.in;
@@ -190,6 +193,7 @@ static int handle_io(struct vtr_vcpu *vcpu)
 		skip_insn(vcpu);
 	}
 	return to_user(vcpu, VTR_EXIT_IO);
+	/* LAB 3.7 END */
 }
 
 static int handle_hlt(struct vtr_vcpu *vcpu)
@@ -487,6 +491,7 @@ int vtr_complete_pending(struct vtr_vcpu *vcpu)
 		vcpu->exit.insn_bytes = vcpu->pending_insn_bytes;
 	switch (vcpu->pending) {
 	case VTR_PENDING_IN:
+		/* LAB 3.8: vtr_vm_kill(vcpu->vm, "IN is not finished yet"); */
 		data = READ_ONCE(vcpu->run->io.data);
 		mask = GENMASK_ULL(vcpu->pending_bytes * 8 - 1, 0);
 		/* A 32-bit IN clears the upper half of RAX, smaller ones keep it. */
@@ -495,6 +500,7 @@ int vtr_complete_pending(struct vtr_vcpu *vcpu)
 		else
 			vcpu->gpr[VTR_RAX] = (vcpu->gpr[VTR_RAX] & ~mask) | (data & mask);
 		skip_insn(vcpu);
+		/* LAB 3.8 END */
 		break;
 	case VTR_PENDING_HYPERCALL:
 		vcpu->gpr[VTR_RAX] = READ_ONCE(vcpu->run->hypercall.ret);

@@ -559,10 +559,12 @@ static unsigned int best_level(const struct vtr_memslot *slot, u64 gpa, unsigned
 {
 	unsigned int level = host_level;
 
+	/* LAB 5.6: return VTR_SLAT_4K; */
 	while (!backend_has_leaf(level) ||
 	       !vtr_slot_allows_leaf(slot, gpa, vtr_slat_leaf_bytes(level)))
 		level--;
 	return level;
+	/* LAB 5.6 END */
 }
 
 /*
@@ -623,6 +625,7 @@ static int map_page(struct vtr_vcpu *vcpu, u64 gpa, const struct vtr_memslot *sl
 	int ret = -EAGAIN;
 	u64 bytes;
 
+	/* LAB 5.5: return -ENOSYS; */
 	spin_lock(&mem->lock);
 	if (mem->invalidating || mem->seq != seq)
 		goto unlock;
@@ -646,6 +649,7 @@ static int map_page(struct vtr_vcpu *vcpu, u64 gpa, const struct vtr_memslot *sl
 unlock:
 	spin_unlock(&mem->lock);
 	return ret;
+	/* LAB 5.5 END */
 }
 
 /**
@@ -663,13 +667,14 @@ unlock:
 int vtr_mem_fault(struct vtr_vcpu *vcpu, u64 gpa, unsigned int access)
 {
 	struct vtr_vm *vm = vcpu->vm;
+	struct vtr_mem *mem = &vm->mem;
 	bool write = access & VTR_SLAT_WRITE;
 	struct vtr_memslot slot;
 	struct page *page;
-	u64 seq;
+	u64 seq, hva;
 	int ret;
 
-	seq = READ_ONCE(vm->mem.seq);
+	seq = READ_ONCE(mem->seq);
 	/* Step (1) before step (2); pairs with the lock around seq++. */
 	smp_rmb();
 	if (!vtr_mem_find(vm, gpa, &slot, NULL))
@@ -680,13 +685,14 @@ int vtr_mem_fault(struct vtr_vcpu *vcpu, u64 gpa, unsigned int access)
 	ret = vtr_slat_cache_fill(&vcpu->cache);
 	if (ret)
 		return ret;
-	ret = get_user_pages_fast(slot.hva + (ALIGN_DOWN(gpa, PAGE_SIZE) - slot.gpa), 1,
-				  write ? FOLL_WRITE : 0, &page);
+	hva = slot.hva + (ALIGN_DOWN(gpa, PAGE_SIZE) - slot.gpa);
+	/* LAB 5.5: ret = vtr_lab_fault(&mem->lock, mem->root, &vcpu->cache, hva, gpa, write); */
+	ret = get_user_pages_fast(hva, 1, write ? FOLL_WRITE : 0, &page);
 	if (ret < 0)
 		return ret;
-
 	ret = map_page(vcpu, gpa, &slot, page, write, seq);
 	put_page(page);
+	/* LAB 5.5 END */
 	trace_vtr_slat_fault(vm->id, vcpu->id, gpa, access, ret);
 	return ret == -EAGAIN || ret >= 0 ? 0 : ret;
 }

@@ -80,8 +80,10 @@ bool vtr_slot_allows_leaf(const struct vtr_memslot *slot, u64 gpa, u64 bytes)
 
 	if (bytes == SZ_4K)
 		return true;
+	/* LAB 5.6: return false; */
 	return !(slot->flags & VTR_SLOT_DIRTY_LOG) && IS_ALIGNED(slot->gpa ^ slot->hva, bytes) &&
 	       start >= slot->gpa && start + bytes <= slot->gpa + slot->bytes;
+	/* LAB 5.6 END */
 }
 
 /*

@@ -462,7 +462,8 @@ static struct vtr_vcpu *alloc_vcpu(struct vtr_vm *vm, const struct vtr_create_vc
  *
  * Context: process of the VM's creator; sleeps.
  * Return: a file descriptor; -EINVAL for an unknown flag or an id out of range;
- * -EEXIST if the id is taken; -ENOMEM; -EMFILE; -EIO if the VM is dead.
+ * -EEXIST if the id is taken; -ENOMEM; -EMFILE; -EIO if the VM is dead or
+ * the machine goes down.
  */
 int vtr_vcpu_create(struct vtr_vm *vm, const struct vtr_create_vcpu *args)
 {

@@ -47,16 +47,18 @@ static void destroy_parts(struct vtr_vmx_vcpu *v)
 static struct vtr_vcpu *vcpu_create(struct vtr_vm *vm)
 {
 	struct vtr_vmx_vcpu *v = kzalloc(sizeof(*v), VTR_GFP_CHARGED);
+	int err;
 
 	if (!v)
 		return ERR_PTR(-ENOMEM);
 	v->base.vm = vm;
 	v->vpid = vmx_vpid_alloc();
 	v->msr_bitmap = (unsigned long *)__get_free_page(VTR_GFP_CHARGED);
-	if (!v->msr_bitmap || vmx_vmcs_alloc(&v->vmcs)) {
+	err = v->msr_bitmap ? vmx_vmcs_alloc(&v->vmcs) : -ENOMEM;
+	if (err) {
 		destroy_parts(v);
 		kfree(v);
-		return ERR_PTR(-ENOMEM);
+		return ERR_PTR(err);
 	}
 	vmx_setup_msr_bitmap(v);
 

@@ -94,11 +94,18 @@ static int refuse_control(const struct control_word *w, unsigned int bit)
 			  vmx_control_name(w->word, bit));
 }
 
+/*
+ * *@w->result becomes what is required, what is wanted as far as the processor
+ * may have it, and what it must have; vmx_caps.may[] keeps what it may have.
+ * SDM 3D "Pin-Based VM-Execution Controls" (A.3.1), and the same for the others.
+ * Return: 0, or the refusal if a required bit may not be 1.
+ */
 static int fit_control_word(const struct control_word *w)
 {
 	u32 must, may;
 	u64 missing;
 
+	/* LAB 2.1: return 0; */
 	rdmsr(w->msr, must, may);
 	missing = w->required & ~(u64)may;
 	if (missing)
@@ -106,6 +113,7 @@ static int fit_control_word(const struct control_word *w)
 	vmx_caps.may[w->word] = may;
 	*w->result = ((w->required | w->wanted) & may) | must;
 	return 0;
+	/* LAB 2.1 END */
 }
 
 /* ---- the checks ------------------------------------------------------------------- */

@@ -38,8 +38,10 @@ SYM_FUNC_START(vmx_enter)
 	/* The exit finds the guest's register array on top of the stack. */
 	push	%rdi
 
+	/* LAB 2.6: */
 	mov	$VMX_FIELD_HOST_RSP, %edx
 	vmwrite	%rsp, %rdx
+	/* LAB 2.6 END */
 
 	/*
 	 * CF := launched.  Moves leave the flags alone, and VERW, which empties
@@ -47,6 +49,7 @@ SYM_FUNC_START(vmx_enter)
 	 */
 	bt	$0, %esi
 
+	/* LAB 3.1: */
 	mov	GPR_RAX(%rdi), %rax
 	mov	GPR_RCX(%rdi), %rcx
 	mov	GPR_RDX(%rdi), %rdx
@@ -62,11 +65,10 @@ SYM_FUNC_START(vmx_enter)
 	mov	GPR_R14(%rdi), %r14
 	mov	GPR_R15(%rdi), %r15
 	mov	GPR_RDI(%rdi), %rdi
+	/* LAB 3.1 END */
 
 	/* Data of the host in CPU buffers (MDS, MMIO stale data): clear them. */
 	VM_CLEAR_CPU_BUFFERS
-
-	jnc	.Llaunch
 
 	/*
 	 * Control comes back at vmx_exit_here, which no branch leads to: tell
@@ -74,14 +76,19 @@ SYM_FUNC_START(vmx_enter)
 	 */
 	UNWIND_HINT_SAVE
 
+	/* LAB 3.3: */
+	jnc	.Llaunch
 .Lresume:
 	vmresume
 	jmp	.Lfailed
+	_ASM_EXTABLE(.Lresume, .Lfaulted)
+	/* LAB 3.3 END */
 .Llaunch:
+	/* LAB 2.6: jmp .Lfailed */
 	vmlaunch
 	jmp	.Lfailed
+	/* LAB 2.6 END */
 
-	_ASM_EXTABLE(.Lresume, .Lfaulted)
 	_ASM_EXTABLE(.Llaunch, .Lfaulted)
 
 SYM_INNER_LABEL_ALIGN(vmx_exit_here, SYM_L_GLOBAL)
@@ -89,6 +96,7 @@ SYM_INNER_LABEL_ALIGN(vmx_exit_here, SYM_L_GLOBAL)
 	ENDBR
 
 	/* All registers are the guest's: make one free, get the array, save. */
+	/* LAB 3.2: */
 	push	%rax
 	mov	8(%rsp), %rax
 	pop	GPR_RAX(%rax)
@@ -106,6 +114,7 @@ SYM_INNER_LABEL_ALIGN(vmx_exit_here, SYM_L_GLOBAL)
 	mov	%r13, GPR_R13(%rax)
 	mov	%r14, GPR_R14(%rax)
 	mov	%r15, GPR_R15(%rax)
+	/* LAB 3.2 END */
 	xor	%eax, %eax
 
 .Lclear:

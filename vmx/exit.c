@@ -58,6 +58,7 @@ static void decode_dr(struct vtr_exit *exit)
  */
 static void decode_io(struct vtr_exit *exit)
 {
+	/* LAB 3.7: */
 	u64 q = exit->qualification;
 
 	exit->io.bytes = (q & 7) + 1;
@@ -65,6 +66,7 @@ static void decode_io(struct vtr_exit *exit)
 	exit->io.string = q & BIT(4);
 	exit->io.rep = q & BIT(5);
 	exit->io.port = q >> 16;
+	/* LAB 3.7 END */
 }
 
 /*
@@ -79,10 +81,12 @@ static void decode_slat(struct vtr_exit *exit)
 	u64 q = exit->qualification;
 
 	exit->slat.gpa = vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS);
+	/* LAB 5.4: exit->slat.access = VTR_SLAT_WRITE; */
 	exit->slat.gva_valid = q & BIT(7);
 	exit->slat.gva = exit->slat.gva_valid ? vmcs_readl(VMCS_GUEST_LINEAR_ADDRESS) : 0;
 	exit->slat.of_table = exit->slat.gva_valid && !(q & BIT(8));
 	exit->slat.access = q & (VTR_SLAT_READ | VTR_SLAT_WRITE | VTR_SLAT_EXEC);
+	/* LAB 5.4 END */
 }
 
 /* Qualification of a task switch: selector of the TSS in 15:0, source in 31:30. */
@@ -140,6 +144,7 @@ static void restore_nmi_blocking(struct vtr_vmx_vcpu *v, struct vtr_exit *exit)
 	u32 blocking;
 	bool unblocked = false;
 
+	/* LAB 6.7: */
 	if (exit->hw_reason == VMX_EXIT_EXCEPTION_NMI)
 		unblocked = vmcs_read32(VMCS_VM_EXIT_INTR_INFO) & INTR_INFO_UNBLOCKED_NMI;
 	else if (exit->hw_reason == VMX_EXIT_EPT_VIOLATION)
@@ -148,6 +153,7 @@ static void restore_nmi_blocking(struct vtr_vmx_vcpu *v, struct vtr_exit *exit)
 		return;
 	blocking = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY_INFO);
 	vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY_INFO, blocking | BIT(3));
+	/* LAB 6.7 END */
 }
 
 static void decode(struct vtr_vmx_vcpu *v, struct vtr_exit *exit)
@@ -195,9 +201,10 @@ void vmx_describe_exit(struct vtr_vmx_vcpu *v, struct vtr_exit *exit)
 {
 	u32 reason = vmcs_read32(VMCS_VM_EXIT_REASON);
 
-	exit->hw_reason = VMX_EXIT_BASIC(reason);
 	exit->qualification = vmcs_readl(VMCS_EXIT_QUALIFICATION);
 	exit->rip = vmcs_readl(VMCS_GUEST_RIP);
+	/* LAB 3.4: exit->hw_reason = (u8)reason;\nexit->kind = vmx_exit_kind(exit->hw_reason); */
+	exit->hw_reason = VMX_EXIT_BASIC(reason);
 	if (unlikely(reason & VMX_EXIT_ENTRY_FAILED)) {
 		exit->kind = VTR_HW_FAIL;
 		exit->fail.reason = reason;
@@ -205,6 +212,7 @@ void vmx_describe_exit(struct vtr_vmx_vcpu *v, struct vtr_exit *exit)
 	}
 	exit->kind = vmx_exit_kind(exit->hw_reason);
 	exit->insn_bytes = vmcs_read32(VMCS_VM_EXIT_INSTRUCTION_LEN);
+	/* LAB 3.4 END */
 	vmx_requeue_event(v, exit);
 	decode(v, exit);
 	restore_nmi_blocking(v, exit);

@@ -88,6 +88,7 @@ void vmx_inject(struct vtr_vcpu *vcpu, const struct vtr_event *event)
 		vmcs_write32(VMCS_VM_ENTRY_INTR_INFO_FIELD, 0);
 		return;
 	}
+	/* LAB 6.3: info = 0; */
 	if (event->kind != VTR_EVENT_INTERRUPT && event->kind != VTR_EVENT_NMI)
 		end_shadow();
 	info = INFO_VALID | hw_type[event->kind] << INFO_TYPE_SHIFT | event->vector;
@@ -99,6 +100,7 @@ void vmx_inject(struct vtr_vcpu *vcpu, const struct vtr_event *event)
 	set_rf_for_fault(event);
 	if (event->insn_bytes)
 		vmcs_write32(VMCS_VM_ENTRY_INSTRUCTION_LEN, event->insn_bytes);
+	/* LAB 6.3 END */
 	vmcs_write32(VMCS_VM_ENTRY_INTR_INFO_FIELD, info);
 }
 
@@ -110,6 +112,7 @@ void vmx_requeue_event(struct vtr_vmx_vcpu *v, struct vtr_exit *exit)
 
 	if (likely(!(info & INFO_VALID)))
 		return;
+	/* LAB 6.5: return; */
 	exit->in_delivery = true;
 	*event = (struct vtr_event) {
 		.kind = kind_of_type((info >> INFO_TYPE_SHIFT) & 7),
@@ -127,17 +130,20 @@ void vmx_requeue_event(struct vtr_vmx_vcpu *v, struct vtr_exit *exit)
 
 		vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY_INFO, blocking & ~BLOCKED_BY_NMI);
 	}
+	/* LAB 6.5 END */
 }
 
 bool vmx_can_inject(struct vtr_vcpu *vcpu, enum vtr_event_kind kind)
 {
 	u32 blocking = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY_INFO);
 
+	/* LAB 6.2: return false; */
 	if (blocking & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS))
 		return false;
 	if (kind == VTR_EVENT_NMI)
 		return !(blocking & BLOCKED_BY_NMI);
 	return vmcs_readl(VMCS_GUEST_RFLAGS) & X86_EFLAGS_IF;
+	/* LAB 6.2 END */
 }
 
 static void set_proc_control(struct vtr_vcpu *vcpu, u32 bit, bool on)
@@ -162,6 +168,7 @@ void vmx_set_window(struct vtr_vcpu *vcpu, enum vtr_event_kind kind, bool on)
 	struct vtr_vmx_vcpu *v = to_vmx(vcpu);
 	u32 blocking;
 
+	/* LAB 6.4: */
 	if (kind == VTR_EVENT_INTERRUPT) {
 		v->want_interrupt_window = on;
 	} else {
@@ -171,6 +178,7 @@ void vmx_set_window(struct vtr_vcpu *vcpu, enum vtr_event_kind kind, bool on)
 	}
 	set_proc_control(vcpu, VMX_PROC_INTERRUPT_WINDOW_EXITING,
 			 v->want_interrupt_window || v->nmi_after_sti);
+	/* LAB 6.4 END */
 }
 
 void vmx_set_step(struct vtr_vcpu *vcpu, bool on)
@@ -195,6 +203,7 @@ static void queue_step(struct vtr_vcpu *vcpu)
  */
 void vmx_skip_insn(struct vtr_vcpu *vcpu)
 {
+	/* LAB 3.5: vtr_vm_kill(vcpu->vm, "the instruction cannot be left yet"); */
 	u64 rip = vmcs_readl(VMCS_GUEST_RIP) + vcpu->exit.insn_bytes;
 
 	/* Outside of 64-bit code RIP has 32 bits. */
@@ -204,6 +213,7 @@ void vmx_skip_insn(struct vtr_vcpu *vcpu)
 	end_shadow();
 	if (vmcs_readl(VMCS_GUEST_RFLAGS) & X86_EFLAGS_TF)
 		queue_step(vcpu);
+	/* LAB 3.5 END */
 }
 
 void vmx_get_blocking(struct vtr_vcpu *vcpu, struct vtr_events *events)

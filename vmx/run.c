@@ -58,9 +58,11 @@ void vmx_flush_slat(struct vtr_vcpu *vcpu)
 
 	/* A flush also follows when the VM goes on without accessed and dirty bits. */
 	vmcs_write64(VMCS_EPT_POINTER, eptp);
+	/* LAB 5.7: return; */
 	if (invept(INVEPT_SINGLE, eptp) &&
 	    !READ_ONCE(vtr_shutting_down))
 		WARN_ONCE(1, "vitrine: INVEPT failed\n");
+	/* LAB 5.7 END */
 }
 
 static void flush_vpid(struct vtr_vmx_vcpu *v)
@@ -164,6 +166,7 @@ static void refresh_host_state(struct vtr_vmx_vcpu *v)
 {
 	unsigned long cr3 = __get_current_cr3_fast(), cr4 = cr4_read_shadow();
 
+	/* LAB 2.4: return; */
 	if (cr3 != v->host_cr3) {
 		vmcs_writel(VMCS_HOST_CR3, cr3);
 		v->host_cr3 = cr3;
@@ -172,6 +175,7 @@ static void refresh_host_state(struct vtr_vmx_vcpu *v)
 		vmcs_writel(VMCS_HOST_CR4, cr4);
 		v->host_cr4 = cr4;
 	}
+	/* LAB 2.4 END */
 }
 
 /*
@@ -259,15 +263,22 @@ static void host_machine_check(void)
 #endif
 }
 
+/*
+ * The entry came back without having been in the guest; @failed: as
+ * vmx_enter().  After VMfailValid the processor's reason is in the field
+ * VM_INSTRUCTION_ERROR, and its number says which rules can be broken.
+ */
 static void describe_failure(struct vtr_vmx_vcpu *v, struct vtr_exit *exit, int failed)
 {
 	u64 error = 0;
 
+	/* LAB 2.7: vmx_describe_vmfail(exit, 0);\nreturn; */
 	if (failed == 1)
 		vmread_raw(VMCS_VM_INSTRUCTION_ERROR, &error);
 	vmx_describe_vmfail(exit, error);
 	if (error)
 		vmx_find_broken_rule(v, exit);
+	/* LAB 2.7 END */
 }
 
 /**
@@ -300,6 +311,9 @@ void vmx_vcpu_run(struct vtr_vcpu *vcpu, struct vtr_exit *exit)
 	breakpoints = load_guest_breakpoints(vcpu);
 	flush_l1d();
 
+	/* LAB 2.6 CALL */
+	/* LAB 3.1 CALL */
+	/* LAB 3.2 CALL */
 	failed = enter_guest(v);
 
 	/* SDM 3C "Loading Host Control Registers, Debug Registers, MSRs" (28.5.1). */
@@ -315,10 +329,12 @@ void vmx_vcpu_run(struct vtr_vcpu *vcpu, struct vtr_exit *exit)
 		return;
 	}
 	vmx_describe_exit(v, exit);
+	/* LAB 3.3: vmclear(v->vmcs.phys);\nvmptrld(v->vmcs.phys); */
 	/* After a failed entry the VMCS is as before it: SDM 3C "VM-Entry Failures". */
 	if (exit->kind != VTR_HW_FAIL)
 		v->vmcs.launched = true;
-	else
+	/* LAB 3.3 END */
+	if (exit->kind == VTR_HW_FAIL)
 		vmx_find_broken_rule(v, exit);
 	if (exit->kind == VTR_HW_EXCEPTION && exit->exception.vector == X86_TRAP_MC) {
 		host_machine_check();

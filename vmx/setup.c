@@ -41,6 +41,7 @@ static void write_controls(struct vtr_vmx_vcpu *v)
 {
 	u32 proc2 = vmx_caps.proc2;
 
+	/* LAB 2.3: return; */
 	if (!v->vpid)
 		proc2 &= ~(u32)VMX_PROC2_ENABLE_VPID;
 	v->proc_controls = vmx_caps.proc;
@@ -77,6 +78,7 @@ static void write_controls(struct vtr_vmx_vcpu *v)
 		vmcs_write32(VMCS_PLE_GAP, PLE_GAP_TICKS);
 		vmcs_write32(VMCS_PLE_WINDOW, PLE_WINDOW_TICKS);
 	}
+	/* LAB 2.3 END */
 }
 
 /*
@@ -114,6 +116,7 @@ static void write_host_state(void)
 	struct desc_ptr idt;
 	u64 value;
 
+	/* LAB 2.4: return; */
 	vmcs_writel(VMCS_HOST_CR0, read_cr0());
 	vmcs_write16(VMCS_HOST_CS_SELECTOR, __KERNEL_CS);
 	vmcs_write16(VMCS_HOST_SS_SELECTOR, __KERNEL_DS);
@@ -136,6 +139,7 @@ static void write_host_state(void)
 	vmcs_write64(VMCS_HOST_IA32_PAT, value);
 	rdmsrl(MSR_EFER, value);
 	vmcs_write64(VMCS_HOST_IA32_EFER, value);
+	/* LAB 2.4 END */
 }
 
 /* What differs from core to core.  Context: preemption off. */
@@ -143,11 +147,13 @@ void vmx_write_host_core_state(int cpu)
 {
 	u64 sysenter_esp;
 
+	/* LAB 2.4: return; */
 	vmcs_writel(VMCS_HOST_TR_BASE,
 		    (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
 	vmcs_writel(VMCS_HOST_GDTR_BASE, (unsigned long)get_current_gdt_ro());
 	rdmsrl(MSR_IA32_SYSENTER_ESP, sysenter_esp);
 	vmcs_writel(VMCS_HOST_IA32_SYSENTER_ESP, sysenter_esp);
+	/* LAB 2.4 END */
 }
 
 /* ---- guest state -------------------------------------------------------------------- */
@@ -158,8 +164,10 @@ void vmx_write_host_core_state(int cpu)
 #define ATTR_LDT	0x82
 #define ATTR_TSS_BUSY	0x8b
 
+/* Segments, tables and CR0; all else that @s has is zero after a reset. */
 static void fill_reset_sregs(struct vtr_sregs *s)
 {
+	/* LAB 2.5: return; */
 	for (int i = VTR_ES; i <= VTR_GS; i++)
 		s->seg[i] = (struct vtr_segment) {
 			.limit = 0xffff, .attributes = ATTR_DATA_RW,
@@ -172,14 +180,18 @@ static void fill_reset_sregs(struct vtr_sregs *s)
 	s->gdtr.limit = 0xffff;
 	s->idtr.limit = 0xffff;
 	s->cr0 = X86_CR0_CD | X86_CR0_NW | X86_CR0_ET;
+	/* LAB 2.5 END */
 }
 
 void vmx_reset(struct vtr_vcpu *vcpu)
 {
-	struct vtr_regs regs = { .rip = 0xfff0, .rflags = X86_EFLAGS_FIXED };
+	struct vtr_regs regs = {};
 	struct vtr_sregs sregs = {};
 
 	fill_reset_sregs(&sregs);
+	/* LAB 2.5: return; */
+	regs.rip = 0xfff0;
+	regs.rflags = X86_EFLAGS_FIXED;
 	/* EDX at reset: family, model, stepping. */
 	regs.gpr[VTR_RDX] = cpuid_eax(1);
 	vmx_set_regs(vcpu, &regs);
@@ -194,6 +206,7 @@ void vmx_reset(struct vtr_vcpu *vcpu)
 	vmcs_writel(VMCS_GUEST_PENDING_DBG_EXCEPTIONS, 0);
 	vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY_INFO, 0);
 	vmcs_write32(VMCS_GUEST_ACTIVITY_STATE, 0);
+	/* LAB 2.5 END */
 }
 
 /* Fill in a VMCS that has just been loaded for the first time. */

@@ -59,13 +59,16 @@ void vmx_set_regs(struct vtr_vcpu *vcpu, const struct vtr_regs *regs)
 #define AR_UNUSABLE	BIT(16)
 
 /*
+ * From the neutral format to the one above.
  * The other bits of an unusable segment are kept: the DPL of a null SS is the
  * privilege level of 64-bit code, and saved state shall come back unchanged.
  */
 static u32 pack_rights(const struct vtr_segment *s)
 {
+	/* LAB 2.5: return 0; */
 	return (s->attributes & 0xff) | (s->attributes & 0xf00) << 4 |
 	       (s->unusable ? AR_UNUSABLE : 0);
+	/* LAB 2.5 END */
 }
 
 static void unpack_rights(struct vtr_segment *s, u32 ar)

@@ -38,9 +38,19 @@ void vmx_vmwrite_failed(u32 encoding, u64 value)
 			  value, encoding);
 }
 
-/* Context: sleeps.  Return: 0 or -ENOMEM. */
+/**
+ * vmx_vmcs_alloc() - make a VMCS, loaded nowhere and not launched
+ * @vmcs: filled
+ *
+ * What a new page holds may mean something to the processor: VMCLEAR, on any
+ * core, makes a VMCS of it.  SDM 3C "Initializing a VMCS" (25.11.3).
+ *
+ * Context: sleeps.
+ * Return: 0; -ENOMEM; -EIO: this core is not in root mode, the machine goes down.
+ */
 int vmx_vmcs_alloc(struct vmx_vmcs *vmcs)
 {
+	/* LAB 2.2: return -ENOSYS; */
 	vmcs->region = (void *)get_zeroed_page(VTR_GFP_CHARGED);
 	if (!vmcs->region)
 		return -ENOMEM;
@@ -49,14 +59,23 @@ int vmx_vmcs_alloc(struct vmx_vmcs *vmcs)
 	vmcs->cpu = -1;
 	vmcs->launched = false;
 	INIT_LIST_HEAD(&vmcs->link);
+	if (vmclear(vmcs->phys)) {
+		vmx_vmcs_free(vmcs);
+		return -EIO;
+	}
 	return 0;
+	/* LAB 2.2 END */
 }
 
-/* VMCLEAR on the core that holds it.  Context: interrupts off. */
+/*
+ * VMCLEAR on the core that holds it; afterwards it is loaded nowhere and not
+ * launched.  Context: interrupts off.
+ */
 static void clear_here(struct vmx_vmcs *vmcs)
 {
 	struct vmx_core *core = this_cpu_ptr(&vmx_core);
 
+	/* LAB 2.2: return; */
 	if (vmcs->cpu != smp_processor_id())
 		return;		/* it was cleared when the core went offline */
 	if (core->enabled && vmclear(vmcs->phys) && !READ_ONCE(vtr_shutting_down))
@@ -68,6 +87,7 @@ static void clear_here(struct vmx_vmcs *vmcs)
 	vmcs->launched = false;
 	/* Whoever sees -1 may load it: everything before must be visible. */
 	smp_store_release(&vmcs->cpu, -1);
+	/* LAB 2.2 END */
 }
 
 static void clear_by_interrupt(void *vmcs)
@@ -83,12 +103,14 @@ static void clear_by_interrupt(void *vmcs)
  */
 void vmx_vmcs_clear(struct vmx_vmcs *vmcs)
 {
+	/* LAB 3.9: on_each_cpu(clear_by_interrupt, vmcs, 1); */
 	/* Who sees -1 sees what the core has written back. */
 	int cpu = smp_load_acquire(&vmcs->cpu);
 
 	/* Fails only if that core is offline; it has cleared the VMCS then. */
 	if (cpu >= 0)
 		smp_call_function_single(cpu, clear_by_interrupt, vmcs, 1);
+	/* LAB 3.9 END */
 }
 
 /* Clear all that is loaded on this core.  Context: interrupts off. */
@@ -101,14 +123,31 @@ void vmx_vmcs_clear_all_here(void)
 		clear_here(vmcs);
 }
 
-/* Context: sleeps. */
+/* No core may hold what is given back; one without a region is let be.  Context: sleeps. */
 void vmx_vmcs_free(struct vmx_vmcs *vmcs)
 {
+	/* LAB 2.2: return; */
 	if (!vmcs->region)
 		return;
 	vmx_vmcs_clear(vmcs);
 	free_page((unsigned long)vmcs->region);
 	vmcs->region = NULL;
+	/* LAB 2.2 END */
+}
+
+/* From the core that has it, if one has, to this one.  Context: as vmx_vmcs_load(). */
+static void move_here(struct vmx_vmcs *vmcs, int cpu)
+{
+	struct vmx_core *core = this_cpu_ptr(&vmx_core);
+	unsigned long flags;
+
+	/* LAB 3.9: list_move(&vmcs->link, &core->loaded);\nvmcs->cpu = cpu; */
+	vmx_vmcs_clear(vmcs);
+	local_irq_save(flags);
+	vmcs->cpu = cpu;
+	list_add(&vmcs->link, &core->loaded);
+	local_irq_restore(flags);
+	/* LAB 3.9 END */
 }
 
 /**
@@ -125,15 +164,9 @@ bool vmx_vmcs_load(struct vmx_vmcs *vmcs, int cpu)
 	struct vmx_core *core = this_cpu_ptr(&vmx_core);
 	bool moved = vmcs->cpu != cpu;
 
-	if (moved) {
-		unsigned long flags;
-
-		vmx_vmcs_clear(vmcs);
-		local_irq_save(flags);
-		vmcs->cpu = cpu;
-		list_add(&vmcs->link, &core->loaded);
-		local_irq_restore(flags);
-	}
+	if (moved)
+		move_here(vmcs, cpu);
+	/* LAB 2.2: */
 	if (core->current_vmcs != vmcs) {
 		if (vmptrld(vmcs->phys) && !READ_ONCE(vtr_shutting_down))
 			WARN_ONCE(1, "vitrine: VMPTRLD failed\n");
@@ -141,6 +174,7 @@ bool vmx_vmcs_load(struct vmx_vmcs *vmcs, int cpu)
 		/* Another guest's branch history must not steer this one. */
 		indirect_branch_prediction_barrier();
 	}
+	/* LAB 2.2 END */
 	return moved;
 }
 

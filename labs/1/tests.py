@@ -18,6 +18,7 @@ LIFE = """\
 mark 1
 taskset 1 insmod /vitrine/vitrine.ko || exit 1
 mark 2
+sed -n 's/^vmx_root_mode: /it says /p' /sys/kernel/debug/vitrine/cpu*
 echo 0 >/sys/devices/system/cpu/cpu1/online
 mark 3
 echo 1 >/sys/devices/system/cpu/cpu1/online
@@ -49,8 +50,9 @@ lab.symbols = lambda seed: {
 
 
 def mark(seen: Seen, number: int) -> Mark:
+    said = [line for line in seen.output.splitlines() if line and not line.startswith("it says")]
     expect(number in seen.recorder.marks, "the script ended before that point"
-           + (f" ({seen.output.strip().splitlines()[-1]})" if seen.output.strip() else ""),
+           + (f" ({said[-1]})" if said else ""),
            "the module loads, follows the cores, and unloads")
     return seen.recorder.marks[number]
 
@@ -64,6 +66,17 @@ def in_root_mode(seen: Seen, number: int, wanted: list[int]) -> None:
                f"it is {'' if here else 'not '}in root mode")
         expect(core.vmxe == here,
                f"CR4.VMXE of core {core.number} is {core.vmxe:d}", f"it is {here:d}")
+
+
+@lab.suspicion("load")
+def lies(seen: Seen) -> str | None:
+    """The module's own files against the emulator's view."""
+    if LOADED not in seen.recorder.marks:
+        return None
+    said = seen.output.count("it says on")
+    true = sum(core.in_root_mode for core in seen.recorder.marks[LOADED].cores)
+    return f"its files say that {said} cores are in root mode, the emulator shows {true}" \
+        if said > true else None
 
 
 @lab.test("first-core", "the core that loads the module enters VMX root mode", 10, "load",
@@ -105,7 +118,7 @@ def online(seen: Seen) -> None:
     in_root_mode(seen, BOTH_AGAIN, [0, 1])
 
 
-@lab.test("guest", "a guest runs on it", 10, "load", after=["first-core"],
+@lab.test("guest", "a guest runs on it", 10, "load", after=["first-core"], needs_later=True,
           read="labs/1/README.md, \"What the rest of the module needs\"")
 def guest(seen: Seen) -> None:
     exits = seen.recorder.between(BOTH_AGAIN, GUEST_DONE)

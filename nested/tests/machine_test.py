@@ -11,17 +11,20 @@ case on its other side: a log line that is no report, a frame that is whole.
 import contextlib
 import io
 import pathlib
+import os
 import re
+import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 # pylint: disable=wrong-import-position
 from machine import (bochs, console, cpio, debugger, frames, image, kernels, main,  # noqa: E402
-                     options, payload, saved, terminal, watch)
+                     options, payload, saved, session, terminal, watch)
 from machine.errors import UsageError  # noqa: E402
 
 REPORTS = """\
@@ -308,6 +311,39 @@ def test_debugger_answers() -> None:
     assert talk.registers() == {"rax": 0x100000002, "r8": 3, "rip": 0xffffffffc0001000}
     assert talk.memory(0x1001, 6) == bytes.fromhex("223344556677")
     assert talk.parameters("cpu0.VMX") == {"vmcsptr": 0xb16000, "in_vmx": 1}
+
+
+class FakeMachine:
+    """A process in the place of an emulator, with nothing to say."""
+
+    def __init__(self, command: str) -> None:
+        self.process = subprocess.Popen(["sh", "-c", f"exec {command}"], start_new_session=True)
+        self.console_fd, self.console_end = os.pipe()
+        self.frames_fd, self.frames_end = os.pipe()
+
+    def was_reset(self) -> bool:
+        return False
+
+    def why_ended(self) -> str:
+        return "the process ended"
+
+    def ended(self) -> None:
+        pass
+
+
+def seconds_until_stopped(command: str, timeout: float, busy: bool) -> float:
+    start = time.monotonic()
+    outcome = session.Session(FakeMachine(command), timeout=timeout, busy=busy).run()
+    assert outcome.timed_out, outcome
+    return time.monotonic() - start
+
+
+def test_a_limit_of_processor_time() -> None:
+    """One that waits gets the longest time by the clock, one that works does not."""
+    assert seconds_until_stopped("sleep 60", 0.4, False) < 1.9
+    assert seconds_until_stopped("sleep 60", 0.4, True) >= 2
+    spinning = seconds_until_stopped("sh -c 'while :; do :; done'", 0.4, True)
+    assert spinning < 2, f"{spinning:.1f} s"
 
 
 def run_all(tests: list[tuple[str, Callable[[], None]]]) -> int:

@@ -34,12 +34,13 @@
 
 enum end {
 	END_HALT, END_SHUTDOWN, END_STOPPED, END_REFUSED, END_ENTRY, END_CLOCK, END_RETURNS,
-	END_BAD, NR_ENDS,
+	END_EMULATOR, END_BAD, NR_ENDS,
 };
 
 static const char *const end_names[NR_ENDS] = {
 	"halted with interrupts off", "triple fault", "VM stopped", "state refused",
-	"entry failed", "ran until the clock stopped it", "came back 100 times", "UNDEFINED",
+	"entry failed", "ran until the clock stopped it", "came back 100 times",
+	"entry failed, by what the emulator has saved", "UNDEFINED",
 };
 
 struct vm {
@@ -148,6 +149,25 @@ static void inject_something(struct vm *vm, struct random *random)
 	ioctl(vm->vcpu, VTR_VCPU_INJECT, &args);
 }
 
+/*
+ * The emulator's own fault?  It keeps the type of a null selector, 0, when a guest in
+ * real mode loads a segment register that held one; then it refuses to enter what
+ * it has saved itself: docs/vm-entry.md, "Where the emulator is not the manual's".
+ */
+static bool saved_by_the_emulator(struct vm *vm)
+{
+	struct vtr_entry_check check = { .size = sizeof(check) };
+	const char *rule = check.rule;
+	size_t length;
+
+	if (ioctl(vm->vcpu, VTR_VCPU_CHECK, &check))
+		return false;
+	length = strlen(rule);
+	/* Present, no system segment, data, never accessed. */
+	return length > 9 && !strcmp(rule + length - 9, "_ACCESSED") &&
+	       (check.value & 0x9f) == 0x90;
+}
+
 /* Return: how it has ended, or NR_ENDS: go on. */
 static enum end answer(struct vm *vm, struct random *random, unsigned long number, bool spoiled)
 {
@@ -181,6 +201,8 @@ static enum end answer(struct vm *vm, struct random *random, unsigned long numbe
 	case VTR_EXIT_FAIL_ENTRY:
 		if (!run->sentence[0])
 			return END_BAD;
+		if (!spoiled && saved_by_the_emulator(vm))
+			return END_EMULATOR;
 		if (!spoiled)
 			printf("# guest %lu, RIP 0x%llx: entry failed, reason 0x%x: %s\n", number,
 			       (unsigned long long)run->rip, run->fail.reason, run->sentence);

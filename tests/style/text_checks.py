@@ -116,6 +116,7 @@ ALLOWED = {
     "vmx": ("module", "ept"),
     "userspace-tool": ("ioctl-uapi",),
     "tests": ("ioctl-uapi", "userspace-tool/lib"),
+    "labs": ("ioctl-uapi", "module", "ept", "vmx"),
     "nested": (),
 }
 # The decoder is pure; a program compares it with a library.

@@ -10,21 +10,24 @@ Read grade.py before; similar.py looks for copied work, page.py draws the page.
 
 import argparse
 import concurrent.futures
+import contextlib
 import csv
 import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import build, judge, page, report, similar
 from .errors import LabError, UsageError
-from .tree import LABS, STUDENT_FOLDERS
+from .tree import LABS, STUDENT_FOLDERS, student_files
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar")
 BUNDLE = ".bundle"
@@ -52,9 +55,10 @@ class Submission:
     def key(self) -> str:
         """Changes when the submission does."""
         digest = hashlib.sha256()
+        own = tuple(name for lab in LABS for name in student_files(lab))
         files = [self.path] if self.path.is_file() else sorted(
-            path for folder in STUDENT_FOLDERS for path in self.path.rglob(f"{folder}/*")
-            if path.is_file())
+            path for name in (*(f"{folder}/*" for folder in STUDENT_FOLDERS), *own)
+            for path in self.path.rglob(name) if path.is_file())
         for path in files:
             digest.update(str(path.relative_to(self.path.parent)).encode() + b"\0")
             digest.update(path.read_bytes())
@@ -154,10 +158,27 @@ class Progress:
             print(file=sys.stderr)
 
 
+def ignore_interrupts() -> None:
+    """Ctrl-C reaches a worker and its compiler, too, and must not look like a mistake."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def finishing_what_runs() -> Iterator[None]:
+    """After Ctrl-C what is being graded is graded to its end, and kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        ignore_interrupts()
+        print("\ninterrupted: waiting for what is being graded", file=sys.stderr, flush=True)
+        raise
+
+
 def grade_all(number: int, todo: list[Submission], jobs: int, out: Path,
               progress: Progress) -> None:
     slots = [f"class{n}" for n in range(jobs)]
-    with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
+    with (concurrent.futures.ProcessPoolExecutor(jobs, initializer=ignore_interrupts) as pool,
+          finishing_what_runs()):
         running: dict[concurrent.futures.Future[dict[str, object]], str] = {}
         waiting = list(todo)
         while waiting or running:

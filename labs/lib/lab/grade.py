@@ -5,7 +5,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import build, judge, report
+from . import build, judge, report, thorough
 from .errors import UsageError
 from .tree import LABS, TOP
 
@@ -32,6 +32,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--student", default="practice", metavar="ID",
                       help="numbers in the tests follow from it (default: practice)")
     made.add_argument("--visible", action="store_true", help="leave out the hidden tests")
+    made.add_argument("--thorough", action="store_true",
+                      help="also run it on the kernel that checks itself: minutes")
     made.add_argument("--json", type=Path, metavar="FILE", help="write Gradescope's results.json")
     made.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit's XML")
     return made
@@ -42,6 +44,8 @@ def command(arguments: list[str]) -> int:
     if not options.dir.is_dir():
         raise UsageError(f"{options.dir}: no such directory")
     lab = judge.load(options.lab, hidden=not options.visible)
+    if options.thorough:
+        thorough.add(lab)
     for kernel in sorted({scene.kernel for scene in lab.scenes.values()}):
         progress(f"building the tool and programs for kernel {kernel}")
         build.staff_tree(kernel)

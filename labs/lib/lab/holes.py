@@ -107,7 +107,7 @@ def _include(lines: list[str], name: str) -> list[str]:
     """Add the header of vtr_lab_todo() behind the last #include at the top."""
     code = next((n for n, line in enumerate(lines) if line.endswith((";", "{"))), len(lines))
     last = max((n for n, line in enumerate(lines[:code]) if line.startswith("#include")), default=0)
-    path = "lab.h" if name.startswith("module/") else "../module/lab.h"
+    path = "lab.h" if name.startswith("module/") else "../" * name.count("/") + "module/lab.h"
     return [*lines[:last + 1], f'#include "{path}"', *lines[last + 1:]]
 
 

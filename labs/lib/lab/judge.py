@@ -8,6 +8,7 @@ where to read.  Read scene.py before, grade.py next.
 """
 
 import importlib.util
+import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -15,11 +16,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
-from . import build, crash
+from . import build, crash, holes, submitted
 from .errors import LabError
 from .scene import LABS, Scene, Seed, Seen, play
+from .tree import is_guest
 
+MARKS = re.compile(r"^mark (\d+)", re.MULTILINE)
+RAN_THROUGH = (0, 126, 127)     # a script whose last line is a mark that cannot be made, too
+NOT_WRITTEN = re.compile(r"vitrine: (lab step \d+\.(\d+) is not written yet: .*)")
 PASSED, FAILED, NOT_JUDGED = "passed", "failed", "not judged"
+
+
+Suspicion = Callable[[Seen], str | None]
 
 
 class Missed(Exception):
@@ -42,6 +50,7 @@ class Test:
     after: list[str]                # tests that must pass before this one means anything
     hidden: bool = False
     inside: bool = False            # rests on what the machine itself says
+    needs_later: bool = False       # rests on code that later labs cut out
 
 
 @dataclass
@@ -82,6 +91,10 @@ class Lab:
         self.scenes: dict[str, Scene] = {}
         self.tests: list[Test] = []
         self.symbols: Callable[[Seed], Mapping[str, int]] = lambda seed: {}
+        # Files below labs/N that students write.  If there are any, nothing else is
+        # taken from a submission: the folders of tree.STUDENT_FOLDERS are the staff's.
+        self.student_files: tuple[str, ...] = ()
+        self.suspicions: dict[str, list[Suspicion]] = {}
         self.adding_hidden = False
 
     def scene(self, scene: Scene) -> None:
@@ -90,21 +103,38 @@ class Lab:
 
     def test(self, name: str, title: str, points: int, scene: str, *, read: str,
              after: list[str] | None = None,
-             inside: bool = False) -> Callable[[Callable[[Seen], None]], Callable[[Seen], None]]:
+             inside: bool = False, needs_later: bool = False) -> Callable[[Callable[[Seen], None]], Callable[[Seen], None]]:
         """Decorate a function as a test of a scene."""
         assert scene in self.scenes and not any(test.name == name for test in self.tests), name
 
         def add(judge: Callable[[Seen], None]) -> Callable[[Seen], None]:
             self.tests.append(Test(name, title, points, scene, judge, read, after or [],
-                                   self.adding_hidden, inside))
+                                   self.adding_hidden, inside, needs_later))
             return judge
         return add
+
+
+    def suspicion(self, scene: str) -> Callable[[Suspicion], Suspicion]:
+        """Decorate a function that looks for forgery: it returns a finding or None."""
+        def add(look: Suspicion) -> Suspicion:
+            self.suspicions.setdefault(scene, []).append(look)
+            return look
+        return add
+
+    @property
+    def takes(self) -> list[str]:
+        """Guests that are handed in; the module is the staff's then."""
+        return [name for name in self.student_files if is_guest(name)]
+
+
+def has_tests(number: int) -> bool:
+    return (LABS / str(number) / "tests.py").is_file()
 
 
 def load(number: int, hidden: bool = True) -> Lab:
     """A lab with its visible tests, and the hidden ones if they are there."""
     visible = LABS / str(number) / "tests.py"
-    if not visible.is_file():
+    if not has_tests(number):
         raise LabError(f"lab {number} has no tests to grade by ({visible} is missing)")
     lab: Lab = load_file(visible).lab
     staff = LABS / str(number) / "staff/hidden.py"
@@ -127,8 +157,7 @@ def grade(lab: Lab, tree: Path, student: str, slot: str = "0",
           kernel: str | None = None) -> Graded:
     """Build, run and judge one submission."""
     start = time.monotonic()
-    seed = Seed(lab.number, student)
-    symbols = lab.symbols(seed)
+    guests = submitted.sources(tree, lab.takes)
     built: dict[str, build.Built] = {}
     seen: dict[str, Seen] = {}
     graded = Graded(lab, student, [])
@@ -139,23 +168,49 @@ def grade(lab: Lab, tree: Path, student: str, slot: str = "0",
                 continue
             if use not in built:
                 progress("building")
-                built[use] = build.module(tree, use, slot)
+                built[use] = build.staff_module(use) if lab.takes else \
+                    build.module(tree, use, slot, lab.number)
             if built[use].tree is None:
                 return unbuildable(graded, built[use], start)
             progress(f"scene {scene.name}")
             scene.kernel = use
-            seen[scene.name] = play(scene, lab.number, built[use].tree, seed, symbols,
-                                    Path(work) / scene.name)
+            seed = Seed(lab.number, student + " again" * scene.other_numbers)
+            try:
+                seen[scene.name] = play(scene, lab.number, built[use].tree, seed,
+                                        lab.symbols(seed), Path(work) / scene.name, guests)
+            except submitted.Refused as refused:
+                return not_taken(graded, refused, start)
     judge_all(lab, seen, built, graded)
+    waiting = open_steps(lab, guests)
+    for verdict in graded.verdicts:
+        if verdict.outcome == FAILED and waiting:
+            verdict.sentence += f" {waiting}"
     graded.seconds = time.monotonic() - start
     return graded
 
 
 def unbuildable(graded: Graded, built: build.Built, start: float) -> Graded:
     graded.note = "the module cannot be built: " + "; ".join(built.errors[:3])
+    graded.findings = [built.finding] if built.finding else []
     graded.verdicts = [Verdict(test, NOT_JUDGED, graded.note) for test in graded.lab.tests]
     graded.seconds = time.monotonic() - start
     return graded
+
+
+def not_taken(graded: Graded, refused: submitted.Refused, start: float) -> Graded:
+    graded.note, finding = refused.args
+    graded.findings = [finding] if finding else []
+    graded.verdicts = [Verdict(test, NOT_JUDGED, graded.note) for test in graded.lab.tests]
+    graded.seconds = time.monotonic() - start
+    return graded
+
+
+def open_steps(lab: Lab, guests: Mapping[str, bytes]) -> str | None:
+    """The sentence of a guest's steps that nobody has written."""
+    for path, text in zip(lab.takes, guests.values()):
+        if steps := holes.open_steps(text.decode("utf-8", "replace"), path):
+            return f"Lab step {', '.join(map(str, steps))} is not written yet: {path}."
+    return None
 
 
 def judge_all(lab: Lab, seen: Mapping[str, Seen], built: Mapping[str, build.Built],
@@ -172,7 +227,7 @@ def judge_all(lab: Lab, seen: Mapping[str, Seen], built: Mapping[str, build.Buil
             passed.add(test.name)
         graded.verdicts.append(verdict)
     for scene in seen.values():
-        graded.findings += findings(scene)
+        graded.findings += findings(scene, lab.suspicions.get(scene.scene.name, []))
 
 
 def judge_one(test: Test, seen: Seen, built: Mapping[str, build.Built]) -> Verdict:
@@ -197,14 +252,13 @@ def judge_one(test: Test, seen: Seen, built: Mapping[str, build.Built]) -> Verdi
 
 
 def not_written(seen: Seen) -> str | None:
-    """The sentence of a step that the run has reached and nobody has written."""
-    for line in seen.log:
-        if "is not written yet" in line and "vitrine: " in line:
-            return line.split("vitrine: ", 1)[1].capitalize()
-    return None
+    """The sentence of the first step that the run has reached and nobody has written."""
+    found = [(int(match[2]), match[1]) for line in seen.log
+             if (match := NOT_WRITTEN.search(line))]
+    return min(found)[1].capitalize() if found else None
 
 
-def findings(seen: Seen) -> list[str]:
+def findings(seen: Seen, suspicions: list[Suspicion]) -> list[str]:
     """What a teacher should look at: a run that something has tampered with or broken."""
     recorder = seen.recorder
     found = [f"{recorder.forged}: somebody else than the script made it"] if recorder.forged else []
@@ -212,4 +266,13 @@ def findings(seen: Seen) -> list[str]:
         found.append(recorder.trouble)
     elif seen.trouble and not seen.scene.may_end:
         found.append(f"the run did not come to its end: {seen.trouble}")
+    elif seen.status in RAN_THROUGH and (lost := lost_marks(seen)):
+        found.append(f"the script came to its end, but mark {lost[0]} did not: somebody has "
+                     "changed the program `mark`")
+    found += [text for look in suspicions if (text := look(seen))]
     return [f"scene {seen.scene.name}: {text}" for text in found]
+
+
+def lost_marks(seen: Seen) -> list[int]:
+    wanted = {int(number) for number in MARKS.findall(seen.scene.script)}
+    return sorted(wanted - set(seen.recorder.marks))

@@ -10,7 +10,7 @@ Subtle: the emulator keeps a VMCS in its memory region in a layout of its own
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ NO_VMCS = 0xffffffffffffffff
 ENTRY_FAILED = 1 << 31
 ADDRESS = 0x000ffffffffff000
 FULL_EXITS = 400                # the first so many exits are read with all fields
+MOST_EXITS = 3000               # between two marks; a guest without progress is not followed
 # The words that every exit is read with: exit information and its neighbours.
 SHORT = (0x4400, 12), (0x6400, 12), (0x681c, 8), (0x2400, 2)
 
@@ -146,14 +147,22 @@ class Recorder:
     """The observer of one run."""
 
     def __init__(self, cpus: int, at_exit: dict[str, Look] | None = None,
-                 at_mark: dict[str, Look] | None = None) -> None:
+                 at_mark: dict[str, Look] | None = None,
+                 at_break: dict[str, Look] | None = None) -> None:
         self.cpus = cpus
         self.at_exit = at_exit or {}
         self.at_mark = at_mark or {}
+        self.at_break = at_break or {}
+        self.numbers: Mapping[str, int] = {}            # of the student's seed
         self.exits: list[Exit] = []
         self.notes: dict[int, dict[str, object]] = {}   # of at_exit, by exit number
         self.marks: dict[int, Mark] = {}
         self.breaks: list[Mark] = []    # stops at break_at()
+        self.end_at_break = False       # the run is over there
+        self.ended = False
+        self.flooded = False            # there were more than MOST_EXITS in a row
+        self.watching = True
+        self.marked_exits = 0           # when the last mark came
         self.trouble: str | None = None
         self.forged: str | None = None      # somebody else than the script makes marks
 
@@ -166,12 +175,22 @@ class Recorder:
             elif stop.kind == "magic":
                 self._mark(debugger, stop)
             elif stop.kind == "break":
-                self.breaks.append(self._look_around(debugger, stop))
+                here = self._look_around(debugger, stop)
+                self.breaks.append(here)
+                for name, look in self.at_break.items():
+                    here.found[name] = look(self, debugger)
+                if self.end_at_break:
+                    self.ended = True
+                    debugger.end()
         except ValueError as error:
             self.trouble = f"the observer cannot go on: {error}"
 
     def _exit(self, debugger: Debugger, stop: Stop) -> None:
-        registers = debugger.registers()
+        if len(self.exits) - self.marked_exits == MOST_EXITS:
+            self.flooded = True
+            self._toggle_watch(debugger)
+            return
+        registers = debugger.registers(stop.cpu)
         at = int(debugger.parameters(f"cpu{stop.cpu}.VMX.vmcsptr")["vmcsptr"])
         whole = len(self.exits) < FULL_EXITS
         vmcs = read_vmcs(debugger, at) if whole else read_short(debugger, at)
@@ -182,11 +201,19 @@ class Recorder:
             if (found := look(self, debugger)) is not None:
                 self.notes.setdefault(seen.number, {})[name] = found
 
+    def _toggle_watch(self, debugger: Debugger) -> None:
+        self.watching = not self.watching
+        for cpu in range(self.cpus):
+            debugger.watch_exits(cpu)
+
     def _mark(self, debugger: Debugger, stop: Stop) -> None:
-        registers = debugger.registers()
+        registers = debugger.registers(stop.cpu)
         number = registers["rax"] ^ MARK
         if number > 0xff:
             return      # somebody else's XCHG BX, BX
+        self.marked_exits = len(self.exits)
+        if not self.watching:
+            self._toggle_watch(debugger)
         mark = self._look_around(debugger, stop)
         mark.value = registers["rdx"]
         if number in self.marks:

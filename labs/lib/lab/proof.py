@@ -2,7 +2,8 @@
 """The grader, tested both ways; prints TAP.  tests/labs/run starts it.
 
 For each lab: the true tree gets full points; the cut tree builds without a
-warning, fails its own lab's tests in an orderly way and no earlier lab's; each
+warning, fails its own lab's tests in an orderly way and, where they can do without its
+code, no earlier lab's; each
 known-wrong submission (labs/N/staff/wrong/NAME.patch) loses exactly the tests
 that its head names:
 
@@ -14,6 +15,7 @@ breaks the machine, too; its head also says what the grader must report:
 
 	Finding: REGULAR EXPRESSION
 
+With --all also what only the checking kernel shows (labs/N/staff/thorough/).
 A patch that no longer applies is a failure, so the list cannot go stale.
 """
 
@@ -27,7 +29,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import build, judge, tree
+from . import build, judge, thorough, tree
 from .errors import LabError
 from .judge import FAILED, PASSED, Graded, Lab
 from .scene import LABS
@@ -35,7 +37,10 @@ from .tree import TOP
 
 LOSES = re.compile(r"^Loses: (.+)$", re.MULTILINE)
 FINDING = re.compile(r"^Finding: (.+)$", re.MULTILINE)
+GRADINGS = 10
 CODE = ("Kbuild", "module", "vmx", "ept", "ioctl-uapi")
+
+Case = tuple[str, Callable[[], str | None]]     # its name, and what is wrong or None
 
 
 @dataclass
@@ -47,7 +52,7 @@ class Wrong:
 
 
 def labs_with_tests() -> list[int]:
-    return [number for number in tree.LABS if (LABS / str(number) / "tests.py").is_file()]
+    return [number for number in tree.LABS if judge.has_tests(number)]
 
 
 def wrong_ones(lab: int, folder: str = "wrong") -> list[Wrong]:
@@ -62,12 +67,29 @@ def wrong_ones(lab: int, folder: str = "wrong") -> list[Wrong]:
     return found
 
 
-def copy_code(target: Path) -> None:
+def copy_code(target: Path, lab: int) -> None:
+    for name in tree.student_files(lab):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(TOP / name, target / name)
     for name in CODE:
         if (TOP / name).is_dir():
             shutil.copytree(TOP / name, target / name)
         else:
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(TOP / name, target / name)
+
+
+def patched(place: Path, wrong: Wrong, lab: int) -> str | None:
+    """Make a known-wrong submission in PLACE.  Return: why not, or None."""
+    copy_code(place, lab)
+    run = subprocess.run(["patch", "-s", "-p1", "-f", "-d", place, "-i", wrong.patch],
+                         capture_output=True, text=True, check=False)
+    return f"the patch does not apply: {run.stdout.strip()}" if run.returncode else None
+
+
+def words_of(graded: Graded) -> str:
+    return "\n".join([*(f"{verdict.test.name}: {verdict.outcome}: {verdict.sentence}"
+                        for verdict in graded.verdicts), *graded.findings])
 
 
 def lost(graded: Graded) -> set[str]:
@@ -99,7 +121,7 @@ class Proofs:
             where = Path(place) / "tree"
             tree.cut(number, where)
             lab = judge.load(number)
-            built = build.module(where, "lean", "proof")
+            built = build.module(where, "lean", "proof", number)
             if built.errors or built.warnings:
                 return f"it builds with {built.errors + built.warnings}"
             graded = self.grade(lab, where)
@@ -119,19 +141,39 @@ class Proofs:
 
     def _earlier(self, number: int, where: Path) -> str | None:
         for earlier in labs_with_tests():
-            if earlier < number and (missing := lost(self.grade(judge.load(earlier), where))):
+            if earlier >= number:
+                continue
+            missing = {verdict.test.name for verdict in self.grade(judge.load(earlier), where).verdicts
+                       if verdict.outcome != PASSED and not verdict.test.needs_later}
+            if missing:
                 return f"it loses {', '.join(sorted(missing))} of lab {earlier}"
         return None
 
-    def wrong(self, number: int, wrong: Wrong) -> str | None:
+    def agree(self, number: int, wrong: Wrong) -> str | None:
+        """Ten gradings of one submission say the same, word for word."""
+        with tempfile.TemporaryDirectory(prefix="vitrine-agree-") as place:
+            if why := patched(Path(place), wrong, number):
+                return why
+            said = [words_of(self.grade(judge.load(number), Path(place))) for _ in range(GRADINGS)]
+        return next((f"grading {n + 1} says\n{other}\nand the first\n{said[0]}"
+                     for n, other in enumerate(said) if other != said[0]), None)
+
+    def careless(self, number: int, wrong: Wrong | None) -> str | None:
+        """On the checking kernel: the true tree has no report, a careless one has."""
+        lab = judge.load(number)
+        lab.scenes, lab.tests = {}, []
+        thorough.add(lab)
+        if wrong:
+            return self.wrong(number, wrong, lab)
+        graded = self.grade(lab, TOP)
+        return None if graded.points == graded.most else sentences(graded)
+
+    def wrong(self, number: int, wrong: Wrong, lab: Lab | None = None) -> str | None:
         with tempfile.TemporaryDirectory(prefix="vitrine-wrong-") as place:
-            copy_code(Path(place))
-            run = subprocess.run(["patch", "-s", "-p1", "-f", "-d", place, "-i", wrong.patch],
-                                 capture_output=True, text=True, check=False)
-            if run.returncode:
-                return f"the patch does not apply: {run.stdout.strip()}"
-            graded = self.grade(judge.load(number), Path(place))
-        if graded.note:
+            if why := patched(Path(place), wrong, number):
+                return why
+            graded = self.grade(lab or judge.load(number), Path(place))
+        if graded.note and not wrong.finding:
             return graded.note
         if wrong.finding and not any(re.search(wrong.finding, text) for text in graded.findings):
             return f"the findings are {graded.findings}, not {wrong.finding}"
@@ -141,7 +183,7 @@ class Proofs:
                 f"{', '.join(sorted(wrong.loses))}\n{sentences(graded)}")
 
 
-def cases(proofs: Proofs, numbers: list[int], every: bool) -> Iterator[tuple[str, Callable[[], str | None]]]:
+def cases(proofs: Proofs, numbers: list[int], every: bool) -> Iterator[Case]:
     for number in numbers:
         yield f"lab {number}: the true tree gets all points", lambda n=number: proofs.true_tree(n)
         if tree.steps(number):
@@ -155,6 +197,24 @@ def cases(proofs: Proofs, numbers: list[int], every: bool) -> Iterator[tuple[str
         for attack in attacks if every else chosen(attacks, number):
             yield (f"lab {number}: the attack {attack.name} gains nothing and is reported",
                    lambda n=number, a=attack: proofs.wrong(n, a))
+        yield from careless_cases(proofs, number) if every else ()
+
+
+def agreement_cases(proofs: Proofs, numbers: list[int]) -> Iterator[Case]:
+    for number in numbers:
+        for wrong in chosen(wrong_ones(number), number):
+            yield (f"lab {number}: {GRADINGS} gradings of {wrong.name} agree",
+                   lambda n=number, w=wrong: proofs.agree(n, w))
+
+
+def careless_cases(proofs: Proofs, number: int) -> Iterator[Case]:
+    careless = wrong_ones(number, "thorough")
+    if careless:
+        yield (f"lab {number}: the true tree has no report on the debug kernel",
+               lambda n=number: proofs.careless(n, None))
+    for wrong in careless:
+        yield (f"lab {number}: {wrong.name} is reported by the debug kernel",
+               lambda n=number, w=wrong: proofs.careless(n, w))
 
 
 def chosen(wrongs: list[Wrong], number: int) -> list[Wrong]:
@@ -172,16 +232,25 @@ def command(arguments: list[str]) -> int:
     parser.add_argument("labs", type=int, metavar="N", nargs="*", help="labs (default: all)")
     parser.add_argument("--all", action="store_true",
                         help="all known-wrong submissions, not one for each lab")
-    parser.add_argument("--only", metavar="WORD", help="cases with this word in their name")
+    parser.add_argument("--agree", action="store_true",
+                        help=f"instead: {GRADINGS} gradings of one submission of each lab agree")
+    parser.add_argument("--only", metavar="WORD",
+                        help="of all cases those with this word in their name")
     parser.add_argument("--student", default="proof", metavar="ID", help="seed of the tests")
     options = parser.parse_args(arguments)
     numbers = options.labs or labs_with_tests()
+    proofs = Proofs(options.student)
+    every = options.all or bool(options.only)
+    chosen_cases = [case for case in (agreement_cases(proofs, numbers) if options.agree
+                                      else cases(proofs, numbers, every))
+                    if not options.only or options.only in case[0]]
     # The test runner has built them, and other suites use them meanwhile.
-    for kernel in ("lean", "6.12"):
+    kernels = {scene.kernel for number in numbers for scene in judge.load(number).scenes.values()}
+    if any("debug kernel" in name for name, _ in chosen_cases):
+        kernels.add("debug")
+    for kernel in sorted(kernels):
         if not (TOP / "build" / kernel / "root/tests").is_dir():
             build.staff_tree(kernel)
-    chosen_cases = [case for case in cases(Proofs(options.student), numbers, options.all)
-                    if not options.only or options.only in case[0]]
     print(f"TAP version 13\n1..{len(chosen_cases)}", flush=True)
     failed = 0
     for number, (name, proof) in enumerate(chosen_cases, 1):

@@ -15,18 +15,20 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from machine import main as machine
 from machine import options
 from machine.errors import Failure
 
+from . import submitted
 from .errors import LabError
 from .observe import Look, Recorder
 
 LABS = Path(__file__).resolve().parents[2]
-# The emulator shows the registers of the first processor: a mark is made there.
+TOP = LABS.parent
+# Marks come from the first processor, wherever the script itself runs.
 PREPARE = """\
 cd /root
 mark() { taskset 1 /root/mark "$@"; }
@@ -37,21 +39,31 @@ mark() { taskset 1 /root/mark "$@"; }
 class Scene:
     """One run.
 
-    GUESTS: programs for the guest, from a lab's guests/ folder, by name.
+    SCRIPT: its text, or what makes it of the student's seed.
+    GUESTS: programs for the guest, from a lab's guests/ or staff/guests/ folder, by name;
+    or from the submission, if the lab takes one of that name.
+    PROGRAMS: programs for the machine, from a lab's programs/ folder, in C: over
+    libvitrine, or over the small VM of tests/lib.
+    OTHER_NUMBERS: those of another student, which nobody can know.
     MAY_END: the script makes the machine go down; that is no finding.
+    END_AT_BREAK: the run is over at the address that break_at() was given.
     """
     name: str
-    script: str
+    script: "str | Callable[[Seed], str]"
     cpus: int = 1
     cpu: str = "vmx"
     kernel: str = "lean"
-    seconds: int = 60
+    seconds: int = 30              # of the emulator's processor time
     memory: int = 256
     may_end: bool = False
+    end_at_break: bool = False
+    other_numbers: bool = False
     guests: list[str] = field(default_factory=list)
+    programs: list[str] = field(default_factory=list)
     options: list[str] = field(default_factory=list)
     at_exit: dict[str, Look] = field(default_factory=dict)
     at_mark: dict[str, Look] = field(default_factory=dict)
+    at_break: dict[str, Look] = field(default_factory=dict)
 
 
 @dataclass
@@ -64,6 +76,7 @@ class Seen:
     log: list[str]                  # of the kernel
     reports: list[list[str]]        # oopses, warnings and their like
     trouble: str | None             # what broke the machine
+    emulator: list[str]             # what the emulator itself has logged
     seconds: float
     seed: "Seed"
 
@@ -98,31 +111,69 @@ def assemble(source: Path, target: Path, symbols: Mapping[str, int]) -> None:
         raise LabError(f"{source.name}: cannot be assembled:\n{run.stderr.strip()}")
 
 
+def guest_source(lab: int, name: str) -> Path:
+    folders = (LABS / str(lab) / "guests", LABS / str(lab) / "staff/guests")
+    return next(path for folder in folders if (path := folder / f"{name}.S").is_file())
+
+
+def compile_program(source: Path, target: Path, symbols: Mapping[str, int]) -> None:
+    """Build a program for the machine; the staff's tree holds the library."""
+    includes = (f"-I{TOP / folder}" for folder in ("tests/lib", "userspace-tool/lib", "ioctl-uapi"))
+    run = subprocess.run(
+        ["gcc", "-std=gnu11", "-O1", "-static", "-s", "-D_GNU_SOURCE", "-Wall", "-Wextra",
+         "-Werror", *includes, *(f"-D{name}={value:#x}" for name, value in symbols.items()),
+         "-o", str(target), str(source), str(TOP / "tests/lib/vm.c"),
+         str(TOP / "tests/lib/tap.c"), str(TOP / "build/userspace-tool/libvitrine.a")],
+        capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise LabError(f"{source.name}: cannot be compiled:\n{run.stderr.strip()}")
+
+
 def play(scene: Scene, lab: int, tree: Path, seed: Seed, symbols: Mapping[str, int],
-         work: Path) -> Seen:
-    """Run a scene with the build output TREE; WORK is a directory for its files."""
+         work: Path, guests: Mapping[str, bytes] | None = None) -> Seen:
+    """Run a scene with the build output TREE; WORK is a directory for its files.
+
+    GUESTS: sources that come from the submission, by name."""
     start = time.monotonic()
     work.mkdir(parents=True, exist_ok=True)
     assemble(LABS / "machine/mark.S", work / "mark", {})
     files = ["--file", f"{work / 'mark'}:/root/mark"]
     for name in scene.guests:
-        assemble(LABS / str(lab) / "guests" / f"{name}.S", work / f"{name}.elf", symbols)
+        if guests and name in guests:
+            submitted.assemble(guests[name], work / f"{name}.elf", symbols,
+                               LABS / "machine/guest.ld", work / name)
+        else:
+            assemble(guest_source(lab, name), work / f"{name}.elf", symbols)
         files += ["--file", f"{work / name}.elf:/root/{name}.elf"]
+    for name in scene.programs:
+        program = work.parent / f"{name}.program"       # the same for all scenes
+        if not program.exists():
+            compile_program(LABS / str(lab) / "programs" / f"{name}.c", program, symbols)
+        files += ["--file", f"{program}:/root/{name}"]
+    if not isinstance(scene.script, str):
+        scene = replace(scene, script=scene.script(seed))
     script = PREPARE + scene.script.format(**{k: f"{v:#x}" for k, v in symbols.items()})
     (work / "script").write_text(script)
     arguments = ["--engine", "bochs", "--quiet", "--kernel", scene.kernel, "--cpus",
                  str(scene.cpus), "--cpu", scene.cpu, "--memory", str(scene.memory),
-                 "--timeout", str(scene.seconds), "--tree", str(tree), *files,
-                 *scene.options, "--file", f"{work / 'script'}:/root/script", "--",
+                 "--timeout", str(scene.seconds), "--timeout-cpu", "--tree", str(tree), *files,
+                 "--keep-log", str(work / "logs"), *scene.options, "--file", f"{work / 'script'}:/root/script", "--",
                  "sh", "/root/script"]
-    recorder = Recorder(scene.cpus, scene.at_exit, scene.at_mark)
+    recorder = Recorder(scene.cpus, scene.at_exit, scene.at_mark, scene.at_break)
+    recorder.numbers = symbols
+    recorder.end_at_break = scene.end_at_break
     output = io.BytesIO()
     try:
         session, outcome = machine.perform(options.parse(arguments), recorder,
                                            lambda _fd, data: output.write(data) and None)
     except Failure as failure:
         raise LabError(f"the nested machine cannot be used: {failure}") from failure
-    trouble = recorder.trouble or outcome.trouble
+    trouble = recorder.trouble or (None if recorder.ended else outcome.trouble)
     return Seen(scene, recorder, outcome.status, output.getvalue().decode("utf-8", "replace"),
                 session.log.lines, [report.lines for report in session.log.unexpected([])],
-                trouble, time.monotonic() - start, seed)
+                trouble, emulator_log(work / "logs"), time.monotonic() - start, seed)
+
+
+def emulator_log(logs: Path) -> list[str]:
+    path = logs / "bochs.log"
+    return path.read_text(errors="replace").splitlines() if path.is_file() else []

@@ -28,9 +28,10 @@ FLAG_FROM = 0.6     # of the smaller one's runs
 ENOUGH = 12         # fewer runs than this say nothing
 
 
-def tokens(text: str) -> list[str]:
-    return [token if token in KEYWORDS or not (token[0].isalpha() or token[0] == "_") else "x"
-            for token in TOKEN.findall(COMMENT.sub(" ", text))]
+def tokens(text: str, assembly: bool = False) -> list[str]:
+    """In assembly names are instructions and registers: they stay."""
+    return [token if assembly or token in KEYWORDS or not (token[0].isalpha() or token[0] == "_")
+            else "x" for token in TOKEN.findall(COMMENT.sub(" ", text))]
 
 
 def shape_of(tree: Path) -> list[int]:
@@ -41,7 +42,7 @@ def shape_of(tree: Path) -> list[int]:
         if path.is_file():
             for parts in holes.bodies(path.read_text(errors="replace"), name).values():
                 for part in parts:
-                    found.update(_winnow(tokens("\n".join(part))))
+                    found.update(_winnow(tokens("\n".join(part), name.endswith(".S"))))
     return sorted(found)
 
 

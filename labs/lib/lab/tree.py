@@ -7,6 +7,7 @@ what the other labs' staff folders hold.  Read holes.py before, build.py next.
 """
 
 import argparse
+import functools
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,7 +16,7 @@ from . import holes
 from .errors import LabError, UsageError
 
 TOP = Path(__file__).resolve().parents[3]
-# Where holes may be, and all that the grader takes from a submission.
+# Where holes may be, and all that the grader takes from a submission; but see student_files().
 STUDENT_FOLDERS = ("module", "vmx", "ept")
 STUDENT_KINDS = (".c", ".S", ".h", ".def")
 LABS = range(0, 7)
@@ -35,15 +36,21 @@ LAB_H = """\
 #define vtr_lab_todo(step)							\\
 	printk_ratelimited(KERN_ERR "vitrine: lab step " step			\\
 			   " is not written yet: %s()\\n", __func__)
-
-#endif /* VTR_LAB_H */
 """
+LAB_H_END = "\n#endif /* VTR_LAB_H */\n"
 # Helpers that wait for the student's code must not break the build by warnings.
 KBUILD = """
 # While parts of a lab are missing, helpers and variables wait for them.
 ccflags-y += -Wno-unused-function -Wno-unused-variable -Wno-unused-but-set-variable
 ccflags-y += -Wno-unused-const-variable -Wno-unused-parameter
 """
+
+
+def lab_h(top: Path = TOP, lab: int | None = None) -> str:
+    """The header, with what stands in for open steps: a lab's starter.h, or all labs'."""
+    starters = sorted(top.glob(f"labs/{'*' if lab is None else lab}/starter.h"))
+    texts = [path.read_text().split("\n", 1)[1] for path in starters]
+    return LAB_H + "".join(f"\n{text}" for text in texts) + LAB_H_END
 
 
 def tracked(top: Path = TOP) -> list[str]:
@@ -57,11 +64,28 @@ def tracked(top: Path = TOP) -> list[str]:
 
 
 def is_staff(name: str) -> bool:
+    """What students don't get; the lists of breaks quote the true source."""
     parts = name.split("/")
-    return parts[0] == "labs" and ("staff" in parts or parts[1:2] == ["tests"])
+    return parts[0] == "labs" and ("staff" in parts or parts[1:] == ["TEACHING.md"]) \
+        or parts[0] == "tests" and parts[-1] == "can-fail"
+
+
+@functools.cache
+def student_files(lab: int) -> tuple[str, ...]:
+    """Lab.student_files: what is taken instead of the folders, where a lab names files."""
+    from . import judge     # which stands on this file
+
+    return judge.load(lab, hidden=False).student_files if judge.has_tests(lab) else ()
+
+
+def is_guest(name: str) -> bool:
+    """A program for the guest, which is no part of the module."""
+    return name.startswith("labs/") and name.endswith(".S")
 
 
 def has_holes(name: str) -> bool:
+    if name.startswith("labs/"):
+        return any(name in student_files(lab) for lab in LABS)
     return name.split("/")[0] in STUDENT_FOLDERS and name.endswith(STUDENT_KINDS)
 
 
@@ -93,8 +117,8 @@ def cut(lab: int, target: Path, mine: Path | None = None, top: Path = TOP) -> li
             cut_files.append(name)
         place.write_text(text)
         shutil.copymode(top / name, place)
-    if cut_files:
-        (target / "module/lab.h").write_text(LAB_H)
+    if not all(map(is_guest, cut_files)):
+        (target / "module/lab.h").write_text(lab_h(top, lab))
         with open(target / "Kbuild", "a", encoding="ascii") as kbuild:
             kbuild.write(KBUILD)
     return cut_files

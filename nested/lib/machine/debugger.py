@@ -5,7 +5,9 @@ bochs.py starts the emulator with pipes to one of these if somebody wants to
 look: watch.py (nested/run --watch) and the graders of the labs.  What is seen
 here can neither be seen nor be forged by what runs in the machine.
 Subtle: the debugger's prompt is no mark for the end of an answer, so each
-question is followed by one whose answer is known (MARK).
+question is followed by one whose answer is known (MARK).  Commands that name no
+processor mean the one that it has chosen, the first; on_cpu() chooses another
+one for a question.
 """
 
 import contextlib
@@ -15,7 +17,7 @@ import subprocess
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 MARK = "0x5eedc0de"
 WHERE = re.compile(r"\((\d+)\)\.?(?:\[\d+\])? \[0x([0-9a-f]+)\] ([0-9a-f]+):([0-9a-f]{8,16}) ")
@@ -83,10 +85,25 @@ class Debugger:
                 cpu, rip = int(match[1]), int(match[4], 16)
         return Stop(kind, cpu, self.tick, rip)
 
-    def registers(self) -> dict[str, int]:
-        """General registers and RIP of the processor that stopped."""
+    def end(self) -> NoReturn:
+        """End the machine: the observer has seen all that it wants."""
+        self.process.kill()
+        raise Gone
+
+    def on_cpu(self, cpu: int, command: str) -> list[str]:
+        """Give a command that means one processor."""
+        if not cpu:
+            return self.ask(command)
+        return self.ask(f"set $cpu = {cpu}", command, "set $cpu = 0")
+
+    def watch_exits(self, cpu: int) -> None:
+        """Stop at each VM exit of a processor from now on; asked again, no more."""
+        self.on_cpu(cpu, "vmexitbp")
+
+    def registers(self, cpu: int = 0) -> dict[str, int]:
+        """General registers and RIP of a processor."""
         found = {}
-        for line in self.ask("r"):
+        for line in self.on_cpu(cpu, "r"):
             if match := REGISTER.match(line):
                 found[match[1].strip()] = int(match[2] + match[3], 16)
         return found
@@ -133,12 +150,15 @@ def start(process: subprocess.Popen[bytes], place: pathlib.Path,
           observer: Observer) -> threading.Thread:
     """Run the machine and tell the observer of each stop, in a thread of its own.
 
-    What the debugger says goes to debugger.log in the directory PLACE, too.
+    An observer that has an attribute `cpus` is told of the VM exits of so many
+    processors, another one of those of the first.  What the debugger says goes to
+    debugger.log in the directory PLACE, too.
     """
     def follow() -> None:
         with open(place / "debugger.log", "wb") as log, contextlib.suppress(Gone):
             debugger = Debugger(process, log)
-            debugger.ask("vmexitbp")
+            for cpu in range(getattr(observer, "cpus", 1)):
+                debugger.watch_exits(cpu)
             while True:
                 observer(debugger, debugger.go_on())
 

@@ -152,8 +152,8 @@ def run_job(opts: argparse.Namespace, engine: str, job: payload.Job, boot: image
                                 work, line, observer)
         out = stack.enter_context(open(work / "out.tar", "w+b")) if opts.out else None
         log = stack.enter_context(open(work / "kernel.log", "wb"))
-        session = Session(machine, timeout=opts.timeout, files=out, log=log, keys=keys,
-                          crash_expected=bool(opts.crash), write=write,
+        session = Session(machine, timeout=opts.timeout, busy=opts.timeout_cpu, files=out,
+                          log=log, keys=keys, crash_expected=bool(opts.crash), write=write,
                           on_line=print_kernel_line if opts.verbose else None)
         outcome = session.run()
         if out:

@@ -95,6 +95,9 @@ def add_contents(group: argparse._ArgumentGroup) -> None:
 def add_running(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--timeout", type=seconds, default=300.0, metavar="S",
                        help="seconds until the run is stopped (default: 300)")
+    group.add_argument("--timeout-cpu", action="store_true",
+                       help="they are processor time of the emulator, so that a loaded computer "
+                       "doesn't matter; by the clock it may take five times as long")
     group.add_argument("--shell", action="store_true",
                        help="run CMD (default: sh) on a terminal; Ctrl-] ends the machine")
     group.add_argument("--expect-log", action="append", default=[], type=regex, metavar="REGEX",

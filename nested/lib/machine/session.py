@@ -17,11 +17,13 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from . import console, frames, terminal
 from .frames import Kind
 
+CLOCK_FACTOR = 5        # so much longer by the clock a limit of processor time may take
 PANIC_SECONDS = 5.0     # for the rest of a panic's text, if no end mark comes
 READ_SIZE = 1 << 16
 
@@ -54,13 +56,15 @@ class Outcome:
 
 
 class Session:
-    def __init__(self, machine: Machine, *, timeout: float, files: BinaryIO | None = None,
-                 crash_expected: bool = False, on_line: Callable[[str], None] | None = None,
+    def __init__(self, machine: Machine, *, timeout: float, busy: bool = False,
+                 files: BinaryIO | None = None, crash_expected: bool = False,
+                 on_line: Callable[[str], None] | None = None,
                  log: BinaryIO | None = None, keys: terminal.Keys | None = None,
                  write: Callable[[int, bytes], None] | None = None) -> None:
         self.machine = machine
         self.deadline = time.monotonic() + timeout
         self.timeout = timeout
+        self.last_deadline = self.deadline + (CLOCK_FACTOR - 1) * timeout * busy
         self.files = files
         self.crash_expected = crash_expected
         self.on_line = on_line
@@ -179,6 +183,9 @@ class Session:
             return
         if self.log.panicked and not self.crash_expected:
             self._fail("the kernel panicked")
+        elif self.deadline < self.last_deadline \
+                and (left := self.timeout - busy_seconds(self.machine.process.pid)) > 0:
+            self.deadline = min(time.monotonic() + max(left, 0.1), self.last_deadline)
         else:
             self.outcome.timed_out = True
             self._fail(f"no end within {self.timeout:g} s")
@@ -225,3 +232,13 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         pass
     process.wait()
     sys.stderr.flush()
+
+
+def busy_seconds(pid: int) -> float:
+    """Processor time that a process has used; 0 if it's gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return 0.0
+    fields = text.rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
