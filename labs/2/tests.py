@@ -307,6 +307,7 @@ def launch(seen: Seen) -> None:
 
 
 @lab.test("hlt", "the guest halts, and the host goes on", 8, "bare", after=["launch"],
+          needs_later=True,
           read="SDM 3C \"VM Exits\"; vmx/enter.S, HOST_RSP; labs/2/README.md, step 2.6")
 def hlt(seen: Seen) -> None:
     expect_halt(seen.recorder.between(CREATED, FIRST) or seen.recorder.exits, halts(seen)[0])
@@ -318,7 +319,7 @@ def hlt(seen: Seen) -> None:
 
 
 @lab.test("host-now", "the host's CR3 and CR4 are those of the moment of each entry", 8, "bare",
-          after=["hlt"],
+          after=["hlt"], needs_later=True,
           read="SDM 3C \"Host Control Registers and MSRs\"; vmx/run.c, refresh_host_state()")
 def host_now(seen: Seen) -> None:
     for number, after in ((CREATED, FIRST), (BEFORE_SECOND, SECOND)):

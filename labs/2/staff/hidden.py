@@ -78,7 +78,8 @@ def add(lab: Lab) -> None:
                                   {field: there[field] for field in per_core}, f"core {core}'s")
 
     @lab.test("mended", "after two errors of different kinds the mended VMCS is launched", 4,
-              "more", after=["error"], read="vmx/run.c, describe_failure(); SDM 3C \"VM Entries\"")
+              "more", after=["error"], needs_later=True,
+              read="vmx/run.c, describe_failure(); SDM 3C \"VM Entries\"")
     def mended(seen: Seen) -> None:
         symbols = lab.symbols(seen.seed)
         for broken, told, name in ((BROKEN, TOLD, "FAULT"), (OTHER, OTHER_TOLD, "OTHER")):
