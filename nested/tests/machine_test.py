@@ -302,7 +302,7 @@ Next at t=1234
 
 def test_debugger_answers() -> None:
     talk = debugger.Debugger(FakeEmulator(), io.BytesIO())      # type: ignore[arg-type]
-    stop = talk.go_on()
+    [stop] = talk.go_on()
     assert stop == debugger.Stop("vmexit", 0, 1234, 0xffffffffc0001000), stop
     record = watch.Record()
     record(talk, stop)
@@ -311,6 +311,22 @@ def test_debugger_answers() -> None:
     assert talk.registers() == {"rax": 0x100000002, "r8": 3, "rip": 0xffffffffc0001000}
     assert talk.memory(0x1001, 6) == bytes.fromhex("223344556677")
     assert talk.parameters("cpu0.VMX") == {"vmcsptr": 0xb16000, "in_vmx": 1}
+
+
+def test_two_processors_may_stop_at_once() -> None:
+    lines = [
+        "(0) Breakpoint 1, 0xffffffff81839300 in ?? ()",
+        "(1) Caught VMEXIT breakpoint",
+        "Next at t=99",
+        "(0) [0x000001839300] 0010:ffffffff81839300 (unk. ctxt): nop   ; 90",
+        "(1) [0x00000532a1d0] 0010:ffffffffc021e1d0 (unk. ctxt): push rbx   ; 53",
+    ]
+    talk = debugger.Debugger(FakeEmulator(), io.BytesIO())      # type: ignore[arg-type]
+    talk.ask = lambda *commands: lines                          # type: ignore[method-assign]
+    assert talk.go_on() == [debugger.Stop("break", 0, 99, 0xffffffff81839300),
+                            debugger.Stop("vmexit", 1, 99, 0xffffffffc021e1d0)]
+    lines[:2] = []
+    assert talk.go_on() == [debugger.Stop("other", 0, 99, 0xffffffff81839300)]
 
 
 class FakeMachine:

@@ -60,8 +60,8 @@ def add(lab: Lab) -> None:
                f"{second.vmcs['GUEST_INTERRUPTIBILITY_INFO']:#x}", "bits 0 and 1 are clear again")
 
     @lab.test("trap", "a single-step trap comes behind an instruction that exits", 5, "exits",
-              after=["advance"], needs_later=True, read="SDM 3B \"Single-Step Exception Condition\"; "
-              "vmx/inject.c, vmx_skip_insn()")
+              after=["advance"], needs_later=True,
+              read="SDM 3B \"Single-Step Exception Condition\"; vmx/inject.c, vmx_skip_insn()")
     def trap(seen: Seen) -> None:
         exits = visible.block(seen, 12)
         between = seen.recorder.exits[exits[1].number:exits[-1].number]
