@@ -154,8 +154,9 @@ def registers(seen: Seen) -> None:
 
 
 @lab.test("resume", "the guest is entered again by VMRESUME, its VMCS stays launched", 5, "move",
-          after=["again"], read="SDM 3C \"Software Use of Virtual-Machine Control Structures\"; "
-          "vmx/run.c, vmx_vcpu_run()")
+          after=["again"], needs_later=True,
+          read="SDM 3C \"Software Use of Virtual-Machine Control Structures\"; "
+               "vmx/run.c, vmx_vcpu_run()")
 def resume(seen: Seen) -> None:
     state = seen.recorder.marks[1].found["launch"]
     expect(state == LAUNCHED, "after the first exits the launch state of the VMCS is \"clear\"",
@@ -223,7 +224,7 @@ def halts(seen: Seen) -> list[Exit]:
 
 
 @lab.test("moved", "a vCPU goes on on whatever core its thread runs", 10, "move",
-          after=["again"], read="vmx/vmcs.c, vmx_vmcs_load() and what it calls")
+          after=["again"], needs_later=True, read="vmx/vmcs.c, vmx_vmcs_load() and what it calls")
 def moved(seen: Seen) -> None:
     ways = [one.cpu for one in halts(seen)]
     expect(ways == order(seen.seed), f"HLT was executed on the cores {ways}",
@@ -231,6 +232,7 @@ def moved(seen: Seen) -> None:
 
 
 @lab.test("cleared", "a VMCS is current on one core at a time", 10, "move", after=["moved"],
+          needs_later=True,
           read="SDM 3C \"Software Use of Virtual-Machine Control Structures\"; vmx/vmcs.c, "
                "vmx_vmcs_clear()")
 def cleared(seen: Seen) -> None:

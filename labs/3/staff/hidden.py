@@ -93,6 +93,7 @@ def add(lab: Lab) -> None:
                "exit reason 0x80000021, as the processor gives it")
 
     @lab.test("released", "no core keeps a VMCS whose VM is gone", 5, "move", after=["moved"],
+              needs_later=True,
               read="vmx/vmcs.c, vmx_vmcs_free() and vmx_vmcs_clear()")
     def released(seen: Seen) -> None:
         used = {one.vmcs_at for one in visible.halts(seen)}
