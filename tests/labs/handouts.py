@@ -66,6 +66,8 @@ def commands(text: str) -> Iterator[Command]:
 
 def run(command: Command, home: Path, place: Path) -> str | None:
     """Return what is wrong, or None."""
+    if not place.is_dir():
+        return f"no directory {place.name}: no command before this one makes it"
     env = os.environ | {"HOME": str(home), "VITRINE_CACHE": cache()}
     try:
         done = subprocess.run(["bash", "-c", command.text], cwd=place, env=env,
