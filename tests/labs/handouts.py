@@ -42,7 +42,7 @@ class Command:
 
 
 def commands(text: str) -> Iterator[Command]:
-    """Indented lines outside of fences; a backslash at the end goes on."""
+    """Indented lines outside of fences; a backslash or an open quote at the end goes on."""
     fenced = False
     note, open_one = None, None
     for number, line in enumerate(text.split("\n"), 1):
@@ -53,11 +53,13 @@ def commands(text: str) -> Iterator[Command]:
         elif not fenced and line.startswith("    "):
             part = line.strip()
             if open_one:
-                open_one.text = open_one.text[:-1].rstrip() + " " + part
+                ends = open_one.text.endswith("\\")
+                open_one.text = (open_one.text[:-1].rstrip() + " " if ends
+                                 else open_one.text + "\n") + part
             else:
                 open_one = Command(number, part, int(note[1] or 0) if note else 0,
                                    note[2] if note else None)
-            if not part.endswith("\\"):
+            if not part.endswith("\\") and open_one.text.count("'") % 2 == 0:
                 yield open_one
                 open_one = None
         elif line.strip():
