@@ -96,7 +96,7 @@ def run_lab(lab: int) -> Iterator[tuple[str, str | None, str | None]]:
         home = Path(base)
         place = home / f"lab{lab}"
         for command in commands(text):
-            name = f"lab {lab}, line {command.line}: {command.text}"
+            name = f"lab {lab}, line {command.line}: {' '.join(command.text.split())}"
             if match := MAKES_TREE.match(command.text):
                 wrong = run(command, home, tools.TOP)
                 made = home / match[2].removeprefix("~/")
