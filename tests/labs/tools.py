@@ -21,19 +21,19 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
 TOP = Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
-sys.path[:0] = [str(TOP / "labs/lib"), str(TOP / "nested/lib")]
+sys.path[:0] = [str(TOP / folder) for folder in ("labs/lib", "nested/lib", "tests/lib")]
 
 # pylint: disable=wrong-import-position
 from lab import (classroom, handouts, holes, judge, report, scene, similar,  # noqa: E402
                  submitted, tree)
 from lab.errors import LabError  # noqa: E402
+import tap  # noqa: E402
 
 LABS = [number for number in tree.LABS if tree.steps(number)]
 SECRET = re.compile(r"(^|/)staff(/|$)|\.patch$|^tests/.*/can-fail$|TEACHING|(^|/)\.git/|^build/")
@@ -493,22 +493,5 @@ def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere() -> None:
         assert "2/2 ben: 4" in screen.getvalue()
 
 
-def run_all(tests: list[tuple[str, Callable[[], None]]]) -> int:
-    failed = 0
-    print(f"TAP version 13\n1..{len(tests)}", flush=True)
-    for number, (name, test) in enumerate(tests, 1):
-        try:
-            test()
-            print(f"ok {number} - {name}", flush=True)
-        except Exception as error:  # pylint: disable=broad-except
-            failed += 1
-            print(f"not ok {number} - {name}")
-            for line in f"{type(error).__name__}: {error}".splitlines()[:20]:
-                print(f"# {line}", flush=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
-    sys.exit(run_all([(name[5:].replace("_", " "), item) for name, item in
-                      list(globals().items()) if name.startswith("test_") and wanted in name]))
+    sys.exit(tap.run_all(globals(), sys.argv[1] if len(sys.argv) > 1 else ""))

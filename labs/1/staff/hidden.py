@@ -2,14 +2,13 @@
 """Lab 1: the tests that only staff has.
 
 Scenes: `cycles` loads and unloads many times and counts free pages, `parted` does
-so while a core is offline, `emergency` stops in the middle of an emergency reboot.  judge.load() calls add(); read labs/1/tests.py before.
+so while a core is offline, `emergency` stops in the middle of an emergency reboot.
+judge.load() calls add(); read labs/1/tests.py before.
 """
 
-from lab.build import kernel_home
 from lab.judge import Lab, expect
-from lab.observe import Recorder, break_at, kernel_symbol
+from lab.observe import break_at, free_pages
 from lab.scene import Scene, Seen
-from machine.debugger import Debugger
 
 LOADS = 20
 CYCLES = """\
@@ -19,9 +18,7 @@ loads() {{
 		insmod /vitrine/vitrine.ko && rmmod vitrine || exit 1
 		n=$((n - 1))
 	done
-	sync
-	echo 3 >/proc/sys/vm/drop_caches
-	usleep 300000
+	settle
 }}
 loads 4
 mark 1
@@ -55,11 +52,6 @@ mark 3
 taskset 1 sh -c 'echo b >/proc/sysrq-trigger'
 sleep 20
 """
-
-
-def free_pages(_recorder: Recorder, debugger: Debugger) -> int:
-    """The first of the kernel's counters of pages is the free ones (NR_FREE_PAGES)."""
-    return debugger.quadwords(kernel_symbol(kernel_home("lean"), "vm_zone_stat"), 1)[0]
 
 
 def add(lab: Lab) -> None:

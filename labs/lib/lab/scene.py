@@ -32,6 +32,8 @@ TOP = LABS.parent
 PREPARE = """\
 cd /root
 mark() { taskset 1 /root/mark "$@"; }
+# Let what is freed late be free, before pages are counted.
+settle() { sync; echo 3 >/proc/sys/vm/drop_caches; usleep 300000; }
 """
 
 

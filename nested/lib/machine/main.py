@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, on_signal)
     try:
         opts = options.parse(arguments)
-        record = watch.Record() if opts.watch else None
+        record = watch.Record(opts.cpus) if opts.watch else None
         status = run(opts, record)
         if record:
             keep_watch(record, opts)
