@@ -36,11 +36,12 @@ trap '' PIPE
 exec 3>orders
 step() {{
 	kill -0 $stepper && echo "$1" >&3 || return
-	n=50
+	n=20
 	until grep -qx "$2" steps || [ $n = 0 ]; do
 		usleep 20000
 		n=$((n - 1))
 	done
+	[ $n != 0 ]
 }}
 """
 MOVE_END = """\
@@ -63,7 +64,7 @@ def order(seed: Seed) -> list[int]:
 
 
 def move_script() -> str:
-    steps = "".join(f"step $(({{CPU{number}}})) {number}\nmark {number}\n"
+    steps = "".join(f"step $(({{CPU{number}}})) {number}\nmark {number} $?\n"
                     for number in range(1, STEPS + 1))
     return f"{MOVE}{steps}{MOVE_END}"
 
@@ -90,6 +91,15 @@ lab.symbols = lambda seed: {
     "OUT32": seed.pick("long", 1, 0xfe) << 24,
     **{f"CPU{number}": cpu for number, cpu in enumerate(order(seed), 1)},
 }
+
+
+@lab.suspicion("move")
+def tells_of_halts(seen: Seen) -> str | None:
+    """The module tells of exits that the processor has not made."""
+    told = sum(number <= STEPS and not here.value for number, here in seen.recorder.marks.items())
+    made = len(halts(seen))
+    return f"VTR_VCPU_RUN says that the guest has executed HLT {told} times, the emulator saw " \
+        f"{made}" if told > made else None
 
 
 def port_of(seen: Exit) -> int | None:

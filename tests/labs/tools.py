@@ -23,6 +23,7 @@ import tempfile
 import time
 from html.parser import HTMLParser
 from pathlib import Path
+from unittest import mock
 from xml.etree import ElementTree
 
 TOP = Path(__file__).resolve().parents[2]
@@ -30,8 +31,8 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [str(TOP / folder) for folder in ("labs/lib", "nested/lib", "tests/lib")]
 
 # pylint: disable=wrong-import-position
-from lab import (classroom, handouts, holes, judge, report, scene, similar,  # noqa: E402
-                 submitted, tree)
+from lab import (build, classroom, handouts, holes, judge, observe, report,  # noqa: E402
+                 scene, similar, submitted, tree)
 from lab.errors import LabError  # noqa: E402
 import tap  # noqa: E402
 
@@ -197,6 +198,22 @@ def a_judgement() -> judge.Graded:
     verdicts = [judge.Verdict(test, outcome, "" if outcome == judge.PASSED else "seen: <a> & \"b\"")
                 for test, outcome in zip(lab.tests, outcomes)]
     return judge.Graded(lab, "ada", verdicts, ["a finding"], 12.3)
+
+
+def test_a_submission_may_hang_only_so_long() -> None:
+    lab = judge.Lab(1, "three scenes")
+    for name in ("first", "second", "third"):
+        lab.scene(scene.Scene(name, ""))
+        lab.test(name, name, 1, name, read="nowhere")(lambda seen: judge.expect(False, "", ""))
+    hung = scene.Seen(scene.Scene("", ""), observe.Recorder(1), None, "", [], [], "no end within",
+                      True, [], 0, scene.Seed(1, "ada"))
+    with mock.patch.object(judge, "play", return_value=hung) as played, \
+            mock.patch.object(judge.build, "module", return_value=build.Built(TOP, TOP)):
+        graded = judge.grade(lab, TOP, "ada")
+    assert played.call_count == 2, played.call_count
+    assert [verdict.outcome for verdict in graded.verdicts] == \
+        [judge.FAILED, judge.FAILED, judge.NOT_JUDGED], graded.verdicts
+    assert "hung for 30 s" in graded.verdicts[2].sentence, graded.verdicts[2].sentence
 
 
 def test_json_is_what_gradescope_reads() -> None:

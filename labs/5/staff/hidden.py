@@ -36,7 +36,7 @@ mark 2
 def add(lab: Lab) -> None:
     lab.scene(Scene("sparse", SPARSE, programs=["slots"], at_mark={"free": free_pages}))
     lab.scene(Scene("moved", own.part("moved"), programs=["slots"],
-                    at_mark={"seen": snapshot(8, [(own.MEMORY, 16)])}, seconds=40))
+                    at_mark={"seen": snapshot(8, [(own.MEMORY, 16)])}))
 
     @lab.test("split", "a leaf of 2 MiB that is split for the log keeps all but the right to write",
               10, "large", after=["large"], read="ept/ept.c, split_leaf() and fill_split()")

@@ -38,6 +38,7 @@ enum {
 	IN_FLIGHT = 0xe6,	/* this event is in flight when the next RDMSR faults, once */
 	STALE	 = 0xe7,	/* put an interrupt in flight that the guest cannot take */
 	DONE	 = 0xe8,	/* the case is over */
+	HANDLED	 = 0xe9,	/* nothing: a handler has kept its log */
 };
 
 #define MSR_ASKED	0x4b564d00	/* comes up to this program */
