@@ -155,5 +155,16 @@ def test_two_runs_from_one_machine() -> None:
     assert said == [b"/own\nmachine\n"] * 2 and not any(run.returncode for run in runs), said
 
 
+def test_exits_of_both_processors_are_watched() -> None:
+    guest = "vitrine run /vitrine/guests/demo.elf"
+    with tempfile.TemporaryDirectory() as place:
+        record = pathlib.Path(place) / "record"
+        result = shell(f"insmod /vitrine/vitrine.ko; taskset 1 {guest} && taskset 2 {guest}",
+                       "--cpus", "2", "--watch", str(record))
+        expect(result, 0)
+        rows = [line.split()[1] for line in record.read_text().splitlines()[1:]]
+    assert rows.count("0") > 10 and rows.count("1") > 10, rows
+
+
 if __name__ == "__main__":
     sys.exit(tap.run_all(globals()))
