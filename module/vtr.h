@@ -286,9 +286,13 @@ void vtr_mem_destroy(struct vtr_vm *vm);
 int vtr_mem_set_slot(struct vtr_vm *vm, const struct vtr_slot *args);
 int vtr_mem_fault(struct vtr_vcpu *vcpu, u64 gpa, unsigned int access);
 bool vtr_mem_find(struct vtr_vm *vm, u64 gpa, struct vtr_memslot *slot, u32 *index);
-int vtr_mem_read(struct vtr_vm *vm, u64 gpa, void *data, size_t bytes);
 void vtr_mem_flush_if(struct vtr_vm *vm, bool needed);
 void vtr_mem_collapse(struct vtr_vm *vm, const struct vtr_memslot *slot);
+
+/* guest_memory.c: the module's own reads and writes */
+int vtr_mem_read(struct vtr_vm *vm, u64 gpa, void *data, size_t bytes);
+int vtr_mem_write(struct vtr_vm *vm, u64 gpa, const void *data, size_t bytes);
+int vtr_mem_set_bits(struct vtr_vm *vm, u64 gpa, u32 bits);
 
 /* dirty.c: which pages has the guest written to? */
 int vtr_dirty_alloc(struct vtr_memslot *slot);
@@ -297,8 +301,6 @@ void vtr_dirty_note(struct vtr_vm *vm, u64 gpa, size_t bytes);
 void vtr_dirty_start(struct vtr_vm *vm, const struct vtr_memslot *slot);
 int vtr_dirty_get(struct vtr_vm *vm, const struct vtr_dirty *args);
 int vtr_dirty_clear(struct vtr_vm *vm, const struct vtr_dirty *args);
-int vtr_mem_write(struct vtr_vm *vm, u64 gpa, const void *data, size_t bytes);
-int vtr_mem_set_bits(struct vtr_vm *vm, u64 gpa, u32 bits);
 
 /* slots.c: pure, see tests/ */
 int vtr_slots_check(const struct vtr_memslots *slots, const struct vtr_slot *args,

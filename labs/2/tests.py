@@ -207,6 +207,18 @@ def ended(seen: Seen, number: int) -> tuple[int, int]:
 # ---- the tests ---------------------------------------------------------------------------
 
 
+@lab.suspicion("bare")
+def tells_of_halts(seen: Seen) -> str | None:
+    """The module tells of an exit that the processor has not made."""
+    for before, after in ((CREATED, FIRST), (BEFORE_SECOND, SECOND)):
+        here = seen.recorder.marks.get(after)
+        if here and here.value & 0xff == TO_USER_HLT and \
+                not any(one.reason == HLT for one in seen.recorder.between(before, after)):
+            return "VTR_VCPU_RUN says that the guest has executed HLT, the emulator saw none"
+    return None
+
+
+
 @lab.test("region", "a new vCPU has a VMCS with the revision identifier, and it is current", 10,
           "bare", read="SDM 3C \"Format of the VMCS Region\"; vmx/vmcs.c, vmx_vmcs_alloc() and "
                        "vmx_vmcs_load()")
@@ -307,6 +319,7 @@ def launch(seen: Seen) -> None:
 
 
 @lab.test("hlt", "the guest halts, and the host goes on", 8, "bare", after=["launch"],
+          needs_later=True,
           read="SDM 3C \"VM Exits\"; vmx/enter.S, HOST_RSP; labs/2/README.md, step 2.6")
 def hlt(seen: Seen) -> None:
     expect_halt(seen.recorder.between(CREATED, FIRST) or seen.recorder.exits, halts(seen)[0])
@@ -318,7 +331,7 @@ def hlt(seen: Seen) -> None:
 
 
 @lab.test("host-now", "the host's CR3 and CR4 are those of the moment of each entry", 8, "bare",
-          after=["hlt"],
+          after=["hlt"], needs_later=True,
           read="SDM 3C \"Host Control Registers and MSRs\"; vmx/run.c, refresh_host_state()")
 def host_now(seen: Seen) -> None:
     for number, after in ((CREATED, FIRST), (BEFORE_SECOND, SECOND)):

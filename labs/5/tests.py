@@ -11,7 +11,7 @@ from lab.judge import Lab, expect
 from lab.memory import (DIRTY, EXECUTE, IGNORE_PAT, LARGE, PAGE, READ, RIGHTS, WRITE,
                         WRITE_BACK, Entry, Invept, Snapshot, Tree, read_invept, snapshot,
                         watch_invept)
-from lab.observe import Mark
+from lab.observe import ADDRESS, FULL_EXITS, Mark
 from lab.scene import Scene, Seed, Seen
 
 EPT_VIOLATION = 48
@@ -53,7 +53,7 @@ def symbols(seed: Seed) -> dict[str, int]:
 
 lab = Lab(5, "EPT")
 lab.symbols = symbols
-lab.scene(Scene("pages", part("pages"), programs=["slots"], seconds=40,
+lab.scene(Scene("pages", part("pages"), programs=["slots"],
                 at_mark={"seen": snapshot(128, [(MEMORY, 900)], 300)}))
 lab.scene(Scene("readonly", part("readonly"), programs=["slots"],
                 at_mark={"seen": snapshot(8, [(MEMORY, 20)], 100)}))
@@ -63,6 +63,23 @@ lab.scene(Scene("large", "echo 4 >/proc/sys/vm/nr_hugepages\n" + part("large"),
 lab.scene(Scene("log", part("log"), programs=["slots"], at_exit={"invept": watch_invept},
                 at_break={"invept": read_invept},
                 at_mark={"seen": snapshot(16, [(MEMORY, 250)])}))
+
+
+def shows_other_tables(seen: Seen) -> str | None:
+    """The VMCS points to one tree when the guest runs, and to another one to be looked at."""
+    for here in seen.recorder.marks.values():
+        found, exits = here.found["seen"], seen.recorder.exits[:min(here.exits, FULL_EXITS)]
+        if not exits or not isinstance(found, Snapshot):
+            continue
+        used = exits[-1].vmcs["EPT_POINTER"]
+        if (used ^ found.tree.eptp) & ADDRESS:
+            return f"the EPT pointer is {found.tree.eptp:#x} at a mark; it was {used:#x} at the " \
+                "exit before, and the VM keeps its root table"
+    return None
+
+
+for scene in ("pages", "readonly", "large", "log"):
+    lab.suspicion(scene)(shows_other_tables)
 
 
 # ---- what a run shows -----------------------------------------------------------------

@@ -6,15 +6,16 @@ program events (programs/events.c) raises what they ask for.  Judged by the exit
 of each case, by the VMCS at them, and by the log that the guest's handlers keep.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
-from lab.judge import Lab, expect
+from lab.judge import Lab, Missed, expect
 from lab.observe import Exit, Recorder, guest_memory
 from lab.scene import Scene, Seed, Seen
 from machine.debugger import Debugger
 
 IO, CPUID, WINDOW, NMI_WINDOW, VIOLATION = 30, 10, 7, 8, 48
-SAY, RAISE, DONE = 0xe0, 0xe1, 0xe8
+SAY, RAISE, DONE, HANDLED = 0xe0, 0xe1, 0xe8, 0xe9
 INTERRUPT, NMI, EXCEPTION, SOFT_INT, SOFT_EXC = 0, 2, 3, 4, 6
 KINDS = ("external interrupt", "reserved", "NMI", "hardware exception", "software interrupt",
          "privileged software exception", "software exception", "other event")
@@ -25,6 +26,7 @@ FROM_IF_ON = 1 << 9
 RESUME_FLAG = 1 << 16
 NO_ERROR = (1 << 64) - 1
 LOG_CASE, CASES = 512, 16
+ROWS = LOG_CASE // 32 - 1           # more events of a case are only counted
 
 (ONE_INTERRUPT, TWO_EXCEPTIONS, THREE_ERRORS, SOFTWARE, WAITS, HALTED, AGAIN_INTERRUPT,
  AGAIN_ERROR, AGAIN_FAULT, DOUBLE, BENIGN, TIMER) = range(1, 13)
@@ -66,7 +68,7 @@ def read_log(recorder: Recorder, debugger: Debugger) -> dict[int, list[Event]] |
     found = {}
     for case in range(CASES):
         rows = words[case * LOG_CASE // 8:(case + 1) * LOG_CASE // 8]
-        count = min(rows[0] & 0xffffffff, LOG_CASE // 32 - 1)
+        count = min(rows[0] & 0xffffffff, ROWS)
         found[case] = [Event(*rows[4 * n:4 * n + 4]) for n in range(1, count + 1)]
     return found
 
@@ -88,6 +90,13 @@ class Case:
     def expected(self) -> int:
         """The address that the guest has put into R12 for the grader, as it last was."""
         return self.exits[-1].gpr["r12"]
+
+    @property
+    def forged(self) -> str | None:
+        """A log is worth something only where the guest's own handler has written it."""
+        ran = len(self.at_port(HANDLED))
+        return f"{len(self.log)} events are in the guest's log, but its handler ran {ran} times" \
+            if len(self.log) > ran else None
 
     @property
     def interrupted(self) -> list[int]:
@@ -137,6 +146,7 @@ def entered(case: Case) -> None:
 
 def arrived(case: Case, *wanted: tuple[int, int, int]) -> None:
     """Exactly these events came, in this order: (vector, error code, RIP)."""
+    expect(not case.forged, case.forged or "", "the handler runs for each event")
     came = ", ".join(str(event) for event in case.log) or "nothing"
     awaited = ", ".join(str(Event(*event, 0)) for event in wanted)
     expect([(event.vector, event.error, event.rip) for event in case.log] == list(wanted),
@@ -188,6 +198,19 @@ lab.symbols = symbols
 
 
 # ---- tests ---------------------------------------------------------------------------------
+
+
+def writes_the_log(seen: Seen) -> str | None:
+    """Somebody else than the guest's handlers has written their log."""
+    begun = {one.gpr["rax"] & 0xffff for one in seen.recorder.exits
+             if port_of(one) == SAY and one.gpr["rax"] >> 16 == CASE} - {0}
+    with suppress(Missed):
+        return next((f"case {number}: {why}" for number in sorted(begun)
+                     if (why := case_of(seen, number).forged)), None)
+    return None
+
+
+lab.suspicion("events")(writes_the_log)
 
 
 @lab.test("interrupt", "an interrupt reaches the guest's handler", 10, "events",

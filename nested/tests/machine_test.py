@@ -18,14 +18,15 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(TOP / "nested/lib"), str(TOP / "tests/lib")]
 
 # pylint: disable=wrong-import-position
 from machine import (bochs, console, cpio, debugger, frames, image, kernels, main,  # noqa: E402
                      options, payload, saved, session, terminal, watch)
 from machine.errors import UsageError  # noqa: E402
+import tap  # noqa: E402
 
 REPORTS = """\
 [    1.000000] WARNING: CPU: 0 PID: 12 at kernel/fork.c:1 copy_process+0x1/0x2
@@ -180,8 +181,7 @@ def test_options_refused() -> None:
     for text in ("", "ls", "--nonsense -- ls", "--cpus 0 -- ls", "--cpus x -- ls",
                  "--kernel 5 -- ls", "--timeout 0 -- ls", "--expect-log ( -- ls",
                  "--warm --cold", "--env X -- ls", "--tree /nonexistent -- ls",
-                 "--engine xen -- ls", "--cpu vm -- ls", "--watch /tmp/w --cpus 2 -- ls",
-                 "--leaks -- ls"):
+                 "--engine xen -- ls", "--cpu vm -- ls", "--leaks -- ls"):
         assert refused(text.split()), f"accepted: {text}"
 
 
@@ -302,15 +302,31 @@ Next at t=1234
 
 def test_debugger_answers() -> None:
     talk = debugger.Debugger(FakeEmulator(), io.BytesIO())      # type: ignore[arg-type]
-    stop = talk.go_on()
+    [stop] = talk.go_on()
     assert stop == debugger.Stop("vmexit", 0, 1234, 0xffffffffc0001000), stop
-    record = watch.Record()
+    record = watch.Record(1)
     record(talk, stop)
     record(talk, debugger.Stop("magic", 0, 1, 2))
     assert record.rows == ["1234 0 ffffffffc0001000"], record.rows
     assert talk.registers() == {"rax": 0x100000002, "r8": 3, "rip": 0xffffffffc0001000}
     assert talk.memory(0x1001, 6) == bytes.fromhex("223344556677")
     assert talk.parameters("cpu0.VMX") == {"vmcsptr": 0xb16000, "in_vmx": 1}
+
+
+def test_two_processors_may_stop_at_once() -> None:
+    lines = [
+        "(0) Breakpoint 1, 0xffffffff81839300 in ?? ()",
+        "(1) Caught VMEXIT breakpoint",
+        "Next at t=99",
+        "(0) [0x000001839300] 0010:ffffffff81839300 (unk. ctxt): nop   ; 90",
+        "(1) [0x00000532a1d0] 0010:ffffffffc021e1d0 (unk. ctxt): push rbx   ; 53",
+    ]
+    talk = debugger.Debugger(FakeEmulator(), io.BytesIO())      # type: ignore[arg-type]
+    talk.ask = lambda *commands: lines                          # type: ignore[method-assign]
+    assert talk.go_on() == [debugger.Stop("break", 0, 99, 0xffffffff81839300),
+                            debugger.Stop("vmexit", 1, 99, 0xffffffffc021e1d0)]
+    lines[:2] = []
+    assert talk.go_on() == [debugger.Stop("other", 0, 99, 0xffffffff81839300)]
 
 
 class FakeMachine:
@@ -346,20 +362,5 @@ def test_a_limit_of_processor_time() -> None:
     assert spinning < 2, f"{spinning:.1f} s"
 
 
-def run_all(tests: list[tuple[str, Callable[[], None]]]) -> int:
-    failures = 0
-    print(f"1..{len(tests)}")
-    for number, (name, test) in enumerate(tests, 1):
-        try:
-            test()
-            print(f"ok {number} - {name}")
-        except Exception as error:  # pylint: disable=broad-except
-            failures += 1
-            print(f"not ok {number} - {name}")
-            print(f"# {type(error).__name__}: {error}")
-    return min(failures, 1)
-
-
 if __name__ == "__main__":
-    sys.exit(run_all([(name[5:].replace("_", " "), item) for name, item in
-                      list(globals().items()) if name.startswith("test_")]))
+    sys.exit(tap.run_all(globals()))

@@ -12,8 +12,12 @@ import pathlib
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests/lib"))
+sys.dont_write_bytecode = True
+
+import tap  # noqa: E402
 
 RUN = pathlib.Path(__file__).resolve().parents[1] / "run"
 OPTIONS = ["--quiet", "--timeout", "120", *sys.argv[1:]]
@@ -151,20 +155,16 @@ def test_two_runs_from_one_machine() -> None:
     assert said == [b"/own\nmachine\n"] * 2 and not any(run.returncode for run in runs), said
 
 
-def run_all(tests: list[tuple[str, Callable[[], None]]]) -> int:
-    failures = 0
-    print(f"1..{len(tests)}", flush=True)
-    for number, (name, test) in enumerate(tests, 1):
-        try:
-            test()
-            print(f"ok {number} - {name}", flush=True)
-        except Exception as error:  # pylint: disable=broad-except
-            failures += 1
-            print(f"not ok {number} - {name}")
-            print("# " + f"{type(error).__name__}: {error}".replace("\n", "\n# "), flush=True)
-    return min(failures, 1)
+def test_exits_of_both_processors_are_watched() -> None:
+    guest = "vitrine run /vitrine/guests/demo.elf"
+    with tempfile.TemporaryDirectory() as place:
+        record = pathlib.Path(place) / "record"
+        result = shell(f"insmod /vitrine/vitrine.ko; taskset 1 {guest} && taskset 2 {guest}",
+                       "--cpus", "2", "--watch", str(record))
+        expect(result, 0)
+        rows = [line.split()[1] for line in record.read_text().splitlines()[1:]]
+    assert rows.count("0") > 10 and rows.count("1") > 10, rows
 
 
 if __name__ == "__main__":
-    sys.exit(run_all([(name[5:].replace("_", " "), item) for name, item in
-                      list(globals().items()) if name.startswith("test_")]))
+    sys.exit(tap.run_all(globals()))

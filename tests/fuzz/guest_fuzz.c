@@ -264,7 +264,8 @@ static void start_clock(void)
 {
 	struct sigaction action = { .sa_handler = tick };
 	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM };
-	struct itimerspec every = { .it_value.tv_nsec = TICK_NS, .it_interval.tv_nsec = TICK_NS };
+	long ns = TICK_NS * fuzz_patience();
+	struct itimerspec every = { .it_value.tv_nsec = ns, .it_interval.tv_nsec = ns };
 	timer_t timer;
 
 	sigaction(SIGALRM, &action, NULL);

@@ -177,21 +177,13 @@ static void run_round(const struct options *options, unsigned long round, unsign
 	exit(0);
 }
 
-/* Slow kernels take longer: TAP_PATIENCE says how many times, as in the ioctl tests. */
-static unsigned int patience(void)
-{
-	const char *text = getenv("TAP_PATIENCE");
-
-	return text && atoi(text) > 0 ? atoi(text) : 1;
-}
-
 /* Return: 0 when it has ended well, or by its own hand; else its status, -1: no end. */
 static int wait_for_round(pid_t pid)
 {
 	struct timespec nap = { .tv_nsec = 20000000 };
 	int status;
 
-	for (unsigned int i = 0; i < ROUND_SECONDS * 50 * patience(); i++) {
+	for (unsigned int i = 0; i < ROUND_SECONDS * 50 * fuzz_patience(); i++) {
 		if (waitpid(pid, &status, WNOHANG) == pid)
 			return status == SIGKILL ? 0 : status;
 		nanosleep(&nap, NULL);

@@ -30,6 +30,13 @@ struct watch {
 static struct watch *watch;
 static pid_t watchers[WATCHERS];
 
+unsigned int fuzz_patience(void)
+{
+	const char *text = getenv("TAP_PATIENCE");
+
+	return text && atoi(text) > 0 ? atoi(text) : 1;
+}
+
 static void send_nmi(int sysrq)
 {
 	if (write(sysrq, "l", 1) != 1)
@@ -52,7 +59,7 @@ static void keep_watch(int cpu)
 		_exit(1);
 	for (;;) {
 		watch->turns[cpu]++;
-		usleep(TURN_US);
+		usleep(TURN_US * fuzz_patience());
 		if (watch->turns[!cpu] != seen) {
 			seen = watch->turns[!cpu];
 			silent = 0;

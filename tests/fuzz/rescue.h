@@ -14,6 +14,12 @@
 /* Start the watchers; without a second processor there is nothing to do. */
 void rescue_start(void);
 
+/*
+ * Slow kernels take longer: the variable TAP_PATIENCE says how many times, as in the
+ * ioctl tests.
+ */
+unsigned int fuzz_patience(void);
+
 /* End them.  Return: how often a processor had to be rescued. */
 unsigned int rescue_stop(void);
 

@@ -42,7 +42,7 @@ class Command:
 
 
 def commands(text: str) -> Iterator[Command]:
-    """Indented lines outside of fences; a backslash at the end goes on."""
+    """Indented lines outside of fences; a backslash or an open quote at the end goes on."""
     fenced = False
     note, open_one = None, None
     for number, line in enumerate(text.split("\n"), 1):
@@ -53,11 +53,13 @@ def commands(text: str) -> Iterator[Command]:
         elif not fenced and line.startswith("    "):
             part = line.strip()
             if open_one:
-                open_one.text = open_one.text[:-1].rstrip() + " " + part
+                ends = open_one.text.endswith("\\")
+                open_one.text = (open_one.text[:-1].rstrip() + " " if ends
+                                 else open_one.text + "\n") + part
             else:
                 open_one = Command(number, part, int(note[1] or 0) if note else 0,
                                    note[2] if note else None)
-            if not part.endswith("\\"):
+            if not part.endswith("\\") and open_one.text.count("'") % 2 == 0:
                 yield open_one
                 open_one = None
         elif line.strip():
@@ -66,6 +68,8 @@ def commands(text: str) -> Iterator[Command]:
 
 def run(command: Command, home: Path, place: Path) -> str | None:
     """Return what is wrong, or None."""
+    if not place.is_dir():
+        return f"no directory {place.name}: no command before this one makes it"
     env = os.environ | {"HOME": str(home), "VITRINE_CACHE": cache()}
     try:
         done = subprocess.run(["bash", "-c", command.text], cwd=place, env=env,
@@ -92,7 +96,7 @@ def run_lab(lab: int) -> Iterator[tuple[str, str | None, str | None]]:
         home = Path(base)
         place = home / f"lab{lab}"
         for command in commands(text):
-            name = f"lab {lab}, line {command.line}: {command.text}"
+            name = f"lab {lab}, line {command.line}: {' '.join(command.text.split())}"
             if match := MAKES_TREE.match(command.text):
                 wrong = run(command, home, tools.TOP)
                 made = home / match[2].removeprefix("~/")

@@ -21,19 +21,20 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from unittest import mock
 from xml.etree import ElementTree
 
 TOP = Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
-sys.path[:0] = [str(TOP / "labs/lib"), str(TOP / "nested/lib")]
+sys.path[:0] = [str(TOP / folder) for folder in ("labs/lib", "nested/lib", "tests/lib")]
 
 # pylint: disable=wrong-import-position
-from lab import (classroom, handouts, holes, judge, report, scene, similar,  # noqa: E402
-                 submitted, tree)
+from lab import (build, classroom, handouts, holes, judge, observe, report,  # noqa: E402
+                 scene, similar, submitted, tree)
 from lab.errors import LabError  # noqa: E402
+import tap  # noqa: E402
 
 LABS = [number for number in tree.LABS if tree.steps(number)]
 SECRET = re.compile(r"(^|/)staff(/|$)|\.patch$|^tests/.*/can-fail$|TEACHING|(^|/)\.git/|^build/")
@@ -58,16 +59,20 @@ def refuses(words: str, *arguments: str) -> None:
 
 
 def solutions(lab: int) -> dict[str, list[str]]:
-    """For each file the lines that stand in a hole of this lab and nowhere else."""
+    """For each file what stands in a hole of this lab and nowhere else, nor in what is given."""
     found = {}
+    path = TOP / f"labs/{lab}/starter.h"
+    starter = path.read_text() if path.is_file() else ""
     for names in tree.steps(lab).values():
         for name in names:
             text = (TOP / name).read_text()
             inside = [line.strip() for step, parts in holes.bodies(text, name).items()
                       if step.lab == lab for part in parts for line in part]
+            stubs = starter + " ".join(hole.stub for hole in holes.find(text, name))
             everything = [line.strip() for line in text.split("\n")]
             found[name] = [line for line in inside if len(line) >= TELLING
-                           and everything.count(line) == inside.count(line)]
+                           and everything.count(line) == inside.count(line)
+                           and line not in stubs]
     return found
 
 
@@ -97,7 +102,8 @@ def test_an_archive_holds_no_staff_material_and_no_solution() -> None:
                 own = [line.strip() for line in text[name].split("\n")]
                 told = [line for line in lines if line in own
                         or len(line) >= TELLING_ANYWHERE
-                        and any(line in other for other in text.values())]
+                        and any(line in other for path, other in text.items()
+                                if path.split("/")[0] not in tree.STUDENT_FOLDERS)]
                 assert not told, f"lab {lab}: {name} tells {told[0]!r}"
                 assert "Your part of step" in text[name], f"lab {lab}: {name} has no open step"
             assert f"labs/{lab}/README.md" in files and f"labs/{lab}/tests.py" in files
@@ -192,6 +198,22 @@ def a_judgement() -> judge.Graded:
     verdicts = [judge.Verdict(test, outcome, "" if outcome == judge.PASSED else "seen: <a> & \"b\"")
                 for test, outcome in zip(lab.tests, outcomes)]
     return judge.Graded(lab, "ada", verdicts, ["a finding"], 12.3)
+
+
+def test_a_submission_may_hang_only_so_long() -> None:
+    lab = judge.Lab(1, "three scenes")
+    for name in ("first", "second", "third"):
+        lab.scene(scene.Scene(name, ""))
+        lab.test(name, name, 1, name, read="nowhere")(lambda seen: judge.expect(False, "", ""))
+    hung = scene.Seen(scene.Scene("", ""), observe.Recorder(1), None, "", [], [], "no end within",
+                      True, [], 0, scene.Seed(1, "ada"))
+    with mock.patch.object(judge, "play", return_value=hung) as played, \
+            mock.patch.object(judge.build, "module", return_value=build.Built(TOP, TOP)):
+        graded = judge.grade(lab, TOP, "ada")
+    assert played.call_count == 2, played.call_count
+    assert [verdict.outcome for verdict in graded.verdicts] == \
+        [judge.FAILED, judge.FAILED, judge.NOT_JUDGED], graded.verdicts
+    assert "hung for 30 s" in graded.verdicts[2].sentence, graded.verdicts[2].sentence
 
 
 def test_json_is_what_gradescope_reads() -> None:
@@ -488,22 +510,5 @@ def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere() -> None:
         assert "2/2 ben: 4" in screen.getvalue()
 
 
-def run_all(tests: list[tuple[str, Callable[[], None]]]) -> int:
-    failed = 0
-    print(f"TAP version 13\n1..{len(tests)}", flush=True)
-    for number, (name, test) in enumerate(tests, 1):
-        try:
-            test()
-            print(f"ok {number} - {name}", flush=True)
-        except Exception as error:  # pylint: disable=broad-except
-            failed += 1
-            print(f"not ok {number} - {name}")
-            for line in f"{type(error).__name__}: {error}".splitlines()[:20]:
-                print(f"# {line}", flush=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
-    sys.exit(run_all([(name[5:].replace("_", " "), item) for name, item in
-                      list(globals().items()) if name.startswith("test_") and wanted in name]))
+    sys.exit(tap.run_all(globals(), sys.argv[1] if len(sys.argv) > 1 else ""))

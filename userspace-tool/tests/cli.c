@@ -22,7 +22,7 @@
 #define MAX_PATHS	64
 #define PATIENCE_MS	20000
 
-static char directory[] = "/tmp/vitrine-test-XXXXXX";
+static char *directory;
 static char *paths[MAX_PATHS];
 static unsigned int nr_paths;
 static pid_t owner;
@@ -37,16 +37,28 @@ static void remove_files(void)
 		free(paths[i]);
 	}
 	rmdir(directory);
+	free(directory);
+}
+
+/* Where the user keeps such things. */
+static void make_directory(void)
+{
+	const char *parent = getenv("TMPDIR");
+
+	/* mkdtemp() puts something new in the place of the six letters. */
+	if (asprintf(&directory, "%s/vitrine-test-" "XXXXXX", parent ? parent : "/tmp") < 0)
+		exit(99);
+	if (!mkdtemp(directory)) {
+		perror(directory);
+		exit(99);
+	}
 }
 
 const char *temp_path(const char *name)
 {
 	if (!owner) {
 		owner = getpid();
-		if (!mkdtemp(directory)) {
-			perror(directory);
-			exit(99);
-		}
+		make_directory();
 		atexit(remove_files);
 	}
 	for (unsigned int i = 0; i < nr_paths; i++) {

@@ -7,11 +7,9 @@ processor without unrestricted guest.  judge.load() calls add(); read
 labs/2/tests.py before.
 """
 
-from lab.build import kernel_home
 from lab.judge import Lab, expect, load_file
-from lab.observe import NO_VMCS, Recorder, kernel_symbol
+from lab.observe import NO_VMCS, free_pages
 from lab.scene import LABS, Scene, Seen
-from machine.debugger import Debugger
 
 visible = load_file(LABS / "2/tests.py")
 
@@ -29,22 +27,15 @@ taskset 1 ./bare create hint {FAULT} mark 1 run tell 2 say hint {OTHER} mark 3 r
 mark 7
 taskset 1 vitrine run /root/halt.elf
 mark 8
-settle() {{
+refused() {{
 	./bare create refused $1 close
-	sync
-	echo 3 >/proc/sys/vm/drop_caches
-	usleep 300000
+	settle
 }}
-settle 400
+refused 400
 mark 9
-settle 400
+refused 400
 mark 10
 """
-
-
-def free_pages(_recorder: Recorder, debugger: Debugger) -> int:
-    """The first of the kernel's counters of pages is the free ones (NR_FREE_PAGES)."""
-    return debugger.quadwords(kernel_symbol(kernel_home("lean"), "vm_zone_stat"), 1)[0]
 
 
 def add(lab: Lab) -> None:
@@ -78,7 +69,8 @@ def add(lab: Lab) -> None:
                                   {field: there[field] for field in per_core}, f"core {core}'s")
 
     @lab.test("mended", "after two errors of different kinds the mended VMCS is launched", 4,
-              "more", after=["error"], read="vmx/run.c, describe_failure(); SDM 3C \"VM Entries\"")
+              "more", after=["error"], needs_later=True,
+              read="vmx/run.c, describe_failure(); SDM 3C \"VM Entries\"")
     def mended(seen: Seen) -> None:
         symbols = lab.symbols(seen.seed)
         for broken, told, name in ((BROKEN, TOLD, "FAULT"), (OTHER, OTHER_TOLD, "OTHER")):

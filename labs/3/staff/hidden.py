@@ -60,8 +60,8 @@ def add(lab: Lab) -> None:
                f"{second.vmcs['GUEST_INTERRUPTIBILITY_INFO']:#x}", "bits 0 and 1 are clear again")
 
     @lab.test("trap", "a single-step trap comes behind an instruction that exits", 5, "exits",
-              after=["advance"], read="SDM 3B \"Single-Step Exception Condition\"; "
-              "vmx/inject.c, vmx_skip_insn()")
+              after=["advance"], needs_later=True,
+              read="SDM 3B \"Single-Step Exception Condition\"; vmx/inject.c, vmx_skip_insn()")
     def trap(seen: Seen) -> None:
         exits = visible.block(seen, 12)
         between = seen.recorder.exits[exits[1].number:exits[-1].number]
@@ -93,6 +93,7 @@ def add(lab: Lab) -> None:
                "exit reason 0x80000021, as the processor gives it")
 
     @lab.test("released", "no core keeps a VMCS whose VM is gone", 5, "move", after=["moved"],
+              needs_later=True,
               read="vmx/vmcs.c, vmx_vmcs_free() and vmx_vmcs_clear()")
     def released(seen: Seen) -> None:
         used = {one.vmcs_at for one in visible.halts(seen)}

@@ -8,12 +8,10 @@ its page up.  judge.load() calls add(); read labs/5/tests.py before.
 
 from pathlib import Path
 
-from lab.build import kernel_home
 from lab.judge import Lab, expect, load_file
 from lab.memory import ACCESSED, DIRTY, LARGE, LEAF, PAGE, WRITE, snapshot
-from lab.observe import Recorder, kernel_symbol
+from lab.observe import free_pages
 from lab.scene import Scene, Seen
-from machine.debugger import Debugger
 
 own = load_file(Path(__file__).resolve().parents[1] / "tests.py")
 VMS = 4
@@ -26,9 +24,7 @@ vms() {{
 		/root/slots sparse || exit 1
 		n=$((n - 1))
 	done
-	sync
-	echo 3 >/proc/sys/vm/drop_caches
-	usleep 300000
+	settle
 }}
 vms 2
 mark 1
@@ -37,15 +33,10 @@ mark 2
 """
 
 
-def free_pages(_recorder: Recorder, debugger: Debugger) -> int:
-    """The first of the kernel's counters of pages is the free ones (NR_FREE_PAGES)."""
-    return debugger.quadwords(kernel_symbol(kernel_home("lean"), "vm_zone_stat"), 1)[0]
-
-
 def add(lab: Lab) -> None:
     lab.scene(Scene("sparse", SPARSE, programs=["slots"], at_mark={"free": free_pages}))
     lab.scene(Scene("moved", own.part("moved"), programs=["slots"],
-                    at_mark={"seen": snapshot(8, [(own.MEMORY, 16)])}, seconds=40))
+                    at_mark={"seen": snapshot(8, [(own.MEMORY, 16)])}))
 
     @lab.test("split", "a leaf of 2 MiB that is split for the log keeps all but the right to write",
               10, "large", after=["large"], read="ept/ept.c, split_leaf() and fill_split()")

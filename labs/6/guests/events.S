@@ -2,9 +2,9 @@
 /*
  * The visible cases of lab 6, one after the other; labs/6/tests.py judges them.
  *
- * Read events.h first.  R12 holds the address that the event must push.
+ * Read events.inc first.  R12 holds the address that the event must push.
  */
-#include "events.h"
+#include "events.inc"
 
 	.data
 	.balign	8

@@ -33,6 +33,8 @@ insmod /vitrine/vitrine.ko || exit 1
 taskset 1 ./events hidden.elf 4 5 6 7 8 9 1 2 3 0
 """, guests=["hidden"], programs=["events"], at_exit={"log": visible.read_log}))
 
+    lab.suspicion("hidden")(visible.writes_the_log)
+
     @lab.test("shadow", "nothing is injected in the shadow of STI or MOV SS", 8, "hidden",
               read="SDM 3C \"Interruptibility State\"; vmx/inject.c, vmx_can_inject() and "
                    "vmx_set_window()")

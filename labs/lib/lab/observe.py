@@ -17,6 +17,8 @@ from pathlib import Path
 
 from machine.debugger import Debugger, Stop
 
+from .build import kernel_home
+
 TOP = Path(__file__).resolve().parents[3]
 ROW = re.compile(r"^VMCS_FIELD\((\w+), (0x[0-9a-f]+),", re.MULTILINE)
 REASON = re.compile(r"^VMX_EXIT_REASON\(\s*(\w+),\s*(\d+)", re.MULTILINE)
@@ -313,10 +315,17 @@ def break_at(recorder: Recorder, debugger: Debugger) -> None:
 KERNEL_IMAGE = 0xffffffff80000000       # virtual address of physical 0; the machine boots nokaslr
 
 
-def kernel_symbol(kernel_home: Path, name: str) -> int:
-    """Physical address of a symbol of the machine's kernel."""
-    text = (kernel_home / "build/System.map").read_text()
+def kernel_symbol(kernel: str, name: str) -> int:
+    """Physical address of a symbol of a kernel that is built here."""
+    text = (kernel_home(kernel) / "build/System.map").read_text()
     match = re.search(rf"^([0-9a-f]+) \w {name}$", text, re.MULTILINE)
     if not match:
         raise ValueError(f"the kernel has no symbol {name}")
     return int(match[1], 16) - KERNEL_IMAGE
+
+
+def free_pages(_recorder: Recorder, debugger: Debugger) -> int:
+    """A look for marks, behind `settle` in the script: how many pages are free (kernel lean)?
+
+    The first of the kernel's counters of pages is that one, NR_FREE_PAGES."""
+    return debugger.quadwords(kernel_symbol("lean", "vm_zone_stat"), 1)[0]

@@ -143,10 +143,12 @@ class Proofs:
         for earlier in labs_with_tests():
             if earlier >= number:
                 continue
-            missing = {verdict.test.name for verdict in self.grade(judge.load(earlier), where).verdicts
+            graded = self.grade(judge.load(earlier), where)
+            missing = {verdict.test.name for verdict in graded.verdicts
                        if verdict.outcome != PASSED and not verdict.test.needs_later}
             if missing:
-                return f"it loses {', '.join(sorted(missing))} of lab {earlier}"
+                return (f"it loses {', '.join(sorted(missing))} of lab {earlier}\n"
+                        f"{sentences(graded)}")
         return None
 
     def agree(self, number: int, wrong: Wrong) -> str | None:

@@ -32,6 +32,8 @@ TOP = LABS.parent
 PREPARE = """\
 cd /root
 mark() { taskset 1 /root/mark "$@"; }
+# Let what is freed late be free, before pages are counted.
+settle() { sync; echo 3 >/proc/sys/vm/drop_caches; usleep 300000; }
 """
 
 
@@ -53,7 +55,7 @@ class Scene:
     cpus: int = 1
     cpu: str = "vmx"
     kernel: str = "lean"
-    seconds: int = 30              # of the emulator's processor time
+    seconds: int = 15              # of the emulator's processor time; most take 5
     memory: int = 256
     may_end: bool = False
     end_at_break: bool = False
@@ -76,6 +78,7 @@ class Seen:
     log: list[str]                  # of the kernel
     reports: list[list[str]]        # oopses, warnings and their like
     trouble: str | None             # what broke the machine
+    timed_out: bool                 # it was ended because of its limit
     emulator: list[str]             # what the emulator itself has logged
     seconds: float
     seed: "Seed"
@@ -171,7 +174,8 @@ def play(scene: Scene, lab: int, tree: Path, seed: Seed, symbols: Mapping[str, i
     trouble = recorder.trouble or (None if recorder.ended else outcome.trouble)
     return Seen(scene, recorder, outcome.status, output.getvalue().decode("utf-8", "replace"),
                 session.log.lines, [report.lines for report in session.log.unexpected([])],
-                trouble, emulator_log(work / "logs"), time.monotonic() - start, seed)
+                trouble, outcome.timed_out, emulator_log(work / "logs"),
+                time.monotonic() - start, seed)
 
 
 def emulator_log(logs: Path) -> list[str]:

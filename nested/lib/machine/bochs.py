@@ -45,7 +45,12 @@ CPU_MODELS = {
 
 
 def ips(shape: Shape) -> int:
-    """With two processors an idle one is emulated too: a slow clock idles less."""
+    """With two processors an idle one is emulated too: a slow clock idles less.
+
+    But the tick of a kernel that checks itself would take all of a slow clock's time.
+    """
+    if shape.checking:
+        return 100_000_000
     return 20_000_000 if shape.cpus == 1 else 10_000_000
 
 

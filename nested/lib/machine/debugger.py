@@ -69,21 +69,23 @@ class Debugger:
             answer.append(line)
         raise Gone
 
-    def go_on(self) -> Stop:
-        """Let the machine run to its next stop."""
-        return self._stop(self.ask("c"))
+    def go_on(self) -> list[Stop]:
+        """Let the machine run on until it stops: for one reason, or for one on each processor."""
+        return self._stops(self.ask("c"))
 
-    def _stop(self, lines: list[str]) -> Stop:
-        kind, cpu, rip = "other", 0, 0
+    def _stops(self, lines: list[str]) -> list[Stop]:
+        reasons: list[tuple[str, int]] = []
+        places: dict[int, int] = {}
         for line in lines:
             for pattern, name in ((VMEXIT, "vmexit"), (MAGIC, "magic"), (BREAKPOINT, "break")):
                 if match := pattern.search(line):
-                    kind, cpu = name, int(match[1])
+                    reasons.append((name, int(match[1])))
             if match := TICK.search(line):
                 self.tick = int(match[1])
-            elif (match := WHERE.search(line)) and (kind == "other" or int(match[1]) == cpu):
-                cpu, rip = int(match[1]), int(match[4], 16)
-        return Stop(kind, cpu, self.tick, rip)
+            elif match := WHERE.search(line):
+                places[int(match[1])] = int(match[4], 16)
+        return [Stop(kind, cpu, self.tick, places.get(cpu, 0))
+                for kind, cpu in reasons or [("other", next(iter(places), 0))]]
 
     def end(self) -> NoReturn:
         """End the machine: the observer has seen all that it wants."""
@@ -160,7 +162,8 @@ def start(process: subprocess.Popen[bytes], place: pathlib.Path,
             for cpu in range(getattr(observer, "cpus", 1)):
                 debugger.watch_exits(cpu)
             while True:
-                observer(debugger, debugger.go_on())
+                for stop in debugger.go_on():
+                    observer(debugger, stop)
 
     thread = threading.Thread(target=follow, name="debugger", daemon=True)
     thread.start()

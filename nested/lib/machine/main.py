@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, on_signal)
     try:
         opts = options.parse(arguments)
-        record = watch.Record() if opts.watch else None
+        record = watch.Record(opts.cpus) if opts.watch else None
         status = run(opts, record)
         if record:
             keep_watch(record, opts)
@@ -91,7 +91,7 @@ def perform(opts: argparse.Namespace, observer: debugger.Observer | None,
             write: Callable[[int, bytes], None]) -> tuple[Session, Outcome]:
     """Run the machine; WRITE takes what the command prints to descriptor 1 or 2."""
     engine = choose_engine(opts)
-    shape = Shape(opts.cpus, opts.memory, opts.cpu)
+    shape = Shape(opts.cpus, opts.memory, opts.cpu, checking=opts.kernel == "debug")
     check(engine, shape, opts)
     job = job_of(opts)
     kernel = kernels.get(opts.kernel)

@@ -112,7 +112,7 @@ def add_running(group: argparse._ArgumentGroup) -> None:
                        "is returned")
     group.add_argument("--watch", type=pathlib.Path, metavar="FILE",
                        help="record each VM exit as the emulator sees it: tick, processor, "
-                       "address (bochs, one CPU)")
+                       "address (bochs)")
     group.add_argument("--time", action="store_true", help="print where the time went")
     group.add_argument("--quiet", action="store_true", help="print nothing but CMD's output "
                        "and failures")
@@ -170,9 +170,6 @@ def check(options: argparse.Namespace) -> None:
         raise UsageError("--leaks: only the debug kernel looks for leaks; add --kernel debug")
     if options.crash and options.shell:
         raise UsageError("--crash and --shell exclude each other")
-    if options.watch and options.cpus > 1:
-        raise UsageError("--watch: the emulator stops only at exits of the first processor; "
-                         "use --cpus 1")
     if options.memory is None:
         options.memory = 512 if options.kernel == "debug" or options.crash else 256
     for pair in options.env:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What hardware a machine has, whatever engine makes it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 CPU_KINDS = {
     "vmx": "VMX with EPT",
@@ -17,3 +17,6 @@ class Shape:
     cpus: int
     memory: int     # MB
     cpu: str        # one of CPU_KINDS
+    # Its kernel checks itself and takes many times the instructions.  Saved machines are
+    # told apart by what follows from it for the emulator, so not by this.
+    checking: bool = field(default=False, repr=False)

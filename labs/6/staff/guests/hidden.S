@@ -2,9 +2,9 @@
 /*
  * The hidden cases of lab 6; labs/6/staff/hidden.py judges them.
  *
- * Read labs/6/guests/events.h and events.S first.
+ * Read labs/6/guests/events.inc and events.S first.
  */
-#include "../../guests/events.h"
+#include "../../guests/events.inc"
 
 	.data
 	.balign	8
