@@ -10,6 +10,7 @@
 
 KERNEL	?= 6.1
 CPUS	?= 2
+GUEST	?= 6.1
 
 build	:= build
 mirror	:= $(build)/$(KERNEL)
@@ -22,6 +23,7 @@ sources	:= Kbuild $(wildcard $(foreach dir,module vmx ept ioctl-uapi,\
 
 help:
 	@echo 'make demo              a guest in a nested machine, each exit shown'
+	@echo 'make linux             a shell in a stock Debian kernel, Vitrine'"'"'s guest; CMD=... runs that'
 	@echo 'make shell             a shell in the nested machine, with vitrine in PATH'
 	@echo 'make test              all tests (tests/run --help for single suites)'
 	@echo 'make test-long         before a release: the same with more rounds, on the slow kernel'
@@ -103,6 +105,13 @@ demo: tree
 shell: tree
 	@nested/ensure-packages bochs
 	@nested/run --kernel $(KERNEL) --cpus $(CPUS) --shell
+
+# A shell in a stock Linux in Vitrine; with CMD: that command, and its status.
+.PHONY: linux
+linux: tree
+	@nested/ensure-packages bochs
+	@nested/linux --host $(KERNEL) --guest $(GUEST) --guest-cpus $(CPUS) \
+		$(if $(CMD),-- '$(subst ','\'',$(CMD))')
 
 test:
 	@nested/ensure-packages build bochs tool test

@@ -185,8 +185,8 @@ static const struct opt_group run_options = OPT_GROUP("run options", rows);
 
 const struct command cmd_run = {
 	.name = "run",
-	.summary = "run a guest: flat binary, ELF, or multiboot kernel",
-	.usage = "[options] GUEST [-- guest arguments]",
+	.summary = "run a guest: flat binary, ELF, multiboot or Linux kernel",
+	.usage = "[options] GUEST|--kernel FILE [-- guest arguments]",
 	.description =
 		"Runs GUEST until it ends. Its serial port (0x3f8) is the terminal; "
 		"on a terminal Ctrl-A x ends the VM. The debug console is port 0xe9. "

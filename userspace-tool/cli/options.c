@@ -253,8 +253,12 @@ static int take_words(const struct command *command, int argc, char **argv,
 	if (words > 1)
 		return vtr_error(EINVAL, "'%s': one GUEST only; arguments for the guest go behind --",
 				 argv[optind + 1]);
+	if (words && options->kernel)
+		return vtr_error(EINVAL, "'%s': --kernel has named the guest", argv[optind]);
 	if (words)
 		options->guest = argv[optind];
+	else if (options->kernel)
+		options->guest = options->kernel;
 	else if (command->guest == GUEST_NEEDED && !options->help)
 		return vtr_error(EINVAL, "no GUEST given");
 	if (options->guest_args.nr && !options->guest && !options->help)

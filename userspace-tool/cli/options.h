@@ -49,6 +49,7 @@ struct options {
 	struct opt_u64 entry;
 	unsigned int mode;
 	unsigned int format;
+	const char *kernel;
 	const char *append;
 	const char *initrd;
 	bool irqchip;

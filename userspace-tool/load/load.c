@@ -183,6 +183,8 @@ static int choose_format(struct loader *loader)
 	const struct options *options = loader->options;
 
 	loader->format = options->format;
+	if (loader->format == FORMAT_AUTO && options->kernel)
+		loader->format = FORMAT_LINUX;
 	if (loader->format == FORMAT_AUTO && options->flat.given)
 		loader->format = FORMAT_FLAT;
 	if (loader->format == FORMAT_AUTO && linux_is_kernel(&loader->image))

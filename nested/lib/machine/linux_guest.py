@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A stock Debian kernel as a guest of Vitrine in the nested machine.
+
+nested/linux and `make linux` start it.  The kernel is the file of Debian's package,
+byte for byte; the initial RAM disk is made here of Debian's busybox and the files
+of nested/linux-guest/.  Then nested/run does the rest, and start.sh in the
+machine.  Nothing is saved or restored inside of the guest: it boots each time.
+"""
+
+import argparse
+import gzip
+import hashlib
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from . import cpio, image, kernels
+from .errors import Failure
+from .kernels import NESTED
+
+GUEST = NESTED / "linux-guest"
+GUESTS = ("6.1", "6.12")
+HOST_MEMORY = 256               # MB that the host wants beside its guest
+
+
+def initrd(command: str | None) -> bytes:
+    """Debian's busybox, the programs of linux-guest/, and what is to be run."""
+    root = cpio.Archive()
+    for name in ("bin", "dev", "proc", "sys", "tmp", "root"):
+        root.directory(name)
+    root.device("dev/console", 5, 1)
+    root.file("init", (GUEST / "init").read_bytes(), 0o755)
+    root.file("bin/busybox", pathlib.Path(image.BUSYBOX).read_bytes(), 0o755)
+    end = image.compiled("end", GUEST, ["end.c"], ["-O2", "-static", "-s", "-Wall", "-Wextra"])
+    root.file("bin/end", end.read_bytes(), 0o755)
+    root.file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
+    if command is not None:
+        root.file("command", command.encode() + b"\n")
+    return gzip.compress(root.bytes(), 6, mtime=0)
+
+
+def checked_kernel(name: str) -> pathlib.Path:
+    """The package's vmlinuz; say what it is."""
+    place = kernels.get(name).place
+    vmlinuz = place / "vmlinuz"
+    wanted = (place / "vmlinuz.sha256").read_text().split()[0]
+    found = hashlib.sha256(vmlinuz.read_bytes()).hexdigest()
+    if found != wanted:
+        raise Failure(f"{vmlinuz}: SHA-256 is {found}, but the package's file had {wanted}; "
+                      f"get it again with `nested/kernels clean {name}`")
+    package = (place / "inputs").read_text().splitlines()[0].removeprefix("package ")
+    print(f"guest kernel: vmlinuz of Debian's {package}, unchanged\n  SHA-256 {found}",
+          file=sys.stderr, flush=True)
+    return vmlinuz
+
+
+def arguments(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="nested/linux", allow_abbrev=False,
+        description="Boot a stock Debian kernel as Vitrine's guest, in the nested machine.",
+        epilog="Without CMD there is a shell in the guest.  Exit status: that of CMD, or what "
+               "`vitrine run` ends with if the guest does not come so far.")
+    parser.add_argument("--guest", choices=GUESTS, default="6.1", help="the guest's kernel")
+    parser.add_argument("--guest-cpus", type=int, default=2, metavar="N", help="its vCPUs")
+    parser.add_argument("--guest-memory", type=int, default=256, metavar="MB", help="its memory")
+    parser.add_argument("--append", default="", metavar="TEXT", help="more for its command line")
+    parser.add_argument("--option", action="append", default=[], metavar="TEXT",
+                        help="an option more for `vitrine run`, as --option=--exits")
+    parser.add_argument("--host", choices=kernels.NAMES, default="6.1",
+                        help="the kernel of the machine around it")
+    parser.add_argument("--host-cpus", type=int, default=1, metavar="N",
+                        help="processors of the machine around it")
+    parser.add_argument("--timeout", type=int, default=1800, metavar="S",
+                        help="seconds until the machine is stopped")
+    parser.add_argument("command", nargs="?", metavar="CMD", help="what a shell in the guest runs")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> int:
+    options = arguments(argv)
+    vmlinuz = checked_kernel(options.guest)
+    with tempfile.NamedTemporaryFile(prefix="vitrine-initrd-") as disk:
+        disk.write(initrd(options.command))
+        disk.flush()
+        words = ["console=ttyS0", *options.append.split()]
+        run = [NESTED / "run", "--quiet", "--kernel", options.host, "--cpus", options.host_cpus,
+               "--memory", options.guest_memory + HOST_MEMORY, "--timeout", options.timeout,
+               "--file", f"{vmlinuz}:/root/vmlinuz", "--file", f"{disk.name}:/root/initrd",
+               "--file", f"{GUEST / 'start.sh'}:/root/start.sh",
+               *([] if options.command is not None else ["--shell"]), "--",
+               "sh", "/root/start.sh", "--cpus", options.guest_cpus,
+               "--memory", f"{options.guest_memory}M", *options.option, "--", *words]
+        return subprocess.run([str(word) for word in run], check=False).returncode
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except Failure as failure:
+        print(f"nested/linux: {failure}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

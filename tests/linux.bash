@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A stock Debian kernel as a guest: what `make linux` promises.
+#
+#	tests/linux.bash HOST GUEST		prints TAP
+#
+# The suites linux-* start it on the host.  The guest boots once with 2 vCPUs; what
+# it says is looked at here.  Read nested/lib/machine/linux_guest.py before.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+[ $# = 2 ] || { echo "usage: tests/linux.bash HOST 6.1|6.12" >&2; exit 2; }
+host=$1
+guest=$2
+
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+number=0
+failed=0
+
+result() { # WHAT CONDITION...
+	number=$((number + 1))
+	local what=$1
+	shift
+	if "$@" 2>/dev/null; then
+		echo "ok $number - $what"
+	else
+		echo "not ok $number - $what"
+		failed=1
+		tail -n 20 "$out/said" | tr -d '\r' | sed 's/^/# /'
+	fi
+}
+
+has() { # PATTERN
+	tr -d '\r' <"$out/said" | grep -qE "$1"
+}
+
+# What the guest's kernel says at levels 0 to 3, errors and worse.
+errors() {
+	tr -d '\r' <"$out/said" | sed -n '/^-- log$/,/^-- end$/p' | grep -E '^<[0-3]>'
+}
+
+# The same CPU's count of timer interrupts before and after: more.
+ticked() { # COLUMN
+	# shellcheck disable=SC2046 # two numbers
+	set -- $(tr -d '\r' <"$out/said" | awk -v n="$1" '$1 == "LOC:" { print $(n + 1) }')
+	[ $# = 2 ] && [ "$2" -gt "$1" ]
+}
+
+# The guest's clock against the host's, seconds since 1970.
+clock_is_right() {
+	local off
+	off=$(($(sed -n 's/^host says //p' "$out/said") - $(tr -d '\r' <"$out/said" | sed -n 's/^guest says //p')))
+	[ "$off" -ge -120 ] && [ "$off" -le 120 ]
+}
+
+command='echo "guest says $(date +%s)"; nproc; uname -r
+grep LOC: /proc/interrupts
+sleep 1; taskset 1 true; taskset 2 true
+grep LOC: /proc/interrupts
+echo "-- log"; dmesg -r; echo "-- end"
+exit 137'
+
+echo "TAP version 13"
+echo "1..9"
+nested/linux --host "$host" --guest "$guest" "$command" >"$out/said" 2>"$out/err"
+status=$?
+cat "$out/err" >>"$out/said"
+result "the guest's command ends with its own status" test $status = 137
+result "the kernel is the package's, and its sum is printed" has '^  SHA-256 [0-9a-f]{64}$'
+result "its release is the package's" has "^$(cat "$(nested/kernels get "$guest")/release")\$"
+result "it was told nothing but its console" has '^command line: console=ttyS0$'
+result "two CPUs are online" has '^2$'
+result "the timer of the first ticks" ticked 1
+result "the timer of the second ticks" ticked 2
+result "the guest's log has no error" eval '! errors >"$out/errors"'
+sed 's/^/# /' "$out/errors"
+result "no clock was found to be unstable" eval '! has "Marking (TSC|clocksource).*unstable|rcu.*stall"'
+exit $failed
