@@ -44,16 +44,6 @@ CPU_MODELS = {
 }
 
 
-def ips(shape: Shape) -> int:
-    """With two processors an idle one is emulated too: a slow clock idles less.
-
-    But the tick of a kernel that checks itself would take all of a slow clock's time.
-    """
-    if shape.checking:
-        return 100_000_000
-    return 20_000_000 if shape.cpus == 1 else 10_000_000
-
-
 def check(shape: Shape) -> None:
     if shape.cpus > 2:
         raise UsageError(f"--cpus {shape.cpus}: engine bochs has 1 or 2 processors "
@@ -65,7 +55,7 @@ def check(shape: Shape) -> None:
 def command_line(shape: Shape) -> list[str]:
     """Kernel options that this emulator needs or that make it boot quickly."""
     return [
-        f"tsc_early_khz={ips(shape) // 1000}",
+        f"tsc_early_khz={shape.clock * 1000}",
         # XRSTOR of a state that holds AVX registers raises #GP now and then in
         # the emulator, with no hypervisor around: save with FXSAVE instead.
         "noxsave",
@@ -84,7 +74,7 @@ def com1(line: terminal.Line) -> str:
 
 def configuration(shape: Shape, image_address: int) -> str:
     """The emulator's configuration file for a cold boot."""
-    cpu = f"model={CPU_MODELS[shape.cpu]}, count={shape.cpus}, ips={ips(shape)}"
+    cpu = f"model={CPU_MODELS[shape.cpu]}, count={shape.cpus}, ips={shape.clock * 1_000_000}"
     if shape.cpus > 1:
         cpu += ", quantum=32"
     return f"""\

@@ -91,7 +91,7 @@ def perform(opts: argparse.Namespace, observer: debugger.Observer | None,
             write: Callable[[int, bytes], None]) -> tuple[Session, Outcome]:
     """Run the machine; WRITE takes what the command prints to descriptor 1 or 2."""
     engine = choose_engine(opts)
-    shape = Shape(opts.cpus, opts.memory, opts.cpu, checking=opts.kernel == "debug")
+    shape = Shape(opts.cpus, opts.memory, opts.cpu, opts.clock)
     check(engine, shape, opts)
     job = job_of(opts)
     kernel = kernels.get(opts.kernel)

@@ -64,6 +64,9 @@ def add_machine(group: argparse._ArgumentGroup) -> None:
                        help="number of processors (default: 1)")
     group.add_argument("--memory", type=positive, metavar="MB",
                        help="memory (default: 256; 512 with the debug kernel or --crash)")
+    group.add_argument("--clock", type=positive, metavar="MHZ",
+                       help="million instructions in a second of the machine's time (bochs; "
+                       "default: 20; 10 with two processors, 100 with the debug kernel)")
     group.add_argument("--cpu", choices=tuple(CPU_KINDS), default="vmx", metavar="KIND",
                        help="processor: " + ", ".join(f"{name} ({what})" for name, what
                                                       in CPU_KINDS.items()) + " (default: vmx)")
@@ -170,6 +173,10 @@ def check(options: argparse.Namespace) -> None:
         raise UsageError("--leaks: only the debug kernel looks for leaks; add --kernel debug")
     if options.crash and options.shell:
         raise UsageError("--crash and --shell exclude each other")
+    if options.clock is None:
+        # With two processors an idle one is emulated too: a slow clock idles less.  But
+        # the tick of a kernel that checks itself would take all of a slow clock's time.
+        options.clock = 100 if options.kernel == "debug" else 20 if options.cpus == 1 else 10
     if options.memory is None:
         options.memory = 512 if options.kernel == "debug" or options.crash else 256
     for pair in options.env:

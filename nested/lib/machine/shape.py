@@ -17,6 +17,6 @@ class Shape:
     cpus: int
     memory: int     # MB
     cpu: str        # one of CPU_KINDS
-    # Its kernel checks itself and takes many times the instructions.  Saved machines are
-    # told apart by what follows from it for the emulator, so not by this.
-    checking: bool = field(default=False, repr=False)
+    # Instructions of the emulator in a millionth of the machine's second.  Saved machines
+    # are told apart by what follows from it for the emulator, so not by this.
+    clock: int = field(default=20, repr=False)
