@@ -20,6 +20,7 @@
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
+#include <linux/time64.h>
 
 #include "lapic.h"
 
@@ -40,6 +41,9 @@
 #define ESR_BAD_SEND		BIT(5)
 #define ESR_BAD_VECTOR		BIT(6)
 #define ESR_BAD_REGISTER	BIT(7)
+
+/* 146 years, in ms: what is later never comes, and fits into no counter of ns. */
+#define FARTHEST_MS		((1ULL << 62) / NSEC_PER_MSEC)
 
 enum timer_mode { ONE_SHOT, PERIODIC, DEADLINE, RESERVED };
 
@@ -85,7 +89,23 @@ static void mask_all(struct vtr_lapic *apic)
 		apic->reg[nr] |= LVT_MASKED;
 }
 
-/* SDM 3A "Local APIC State After Power-Up or Reset" (11.4.7.1); an INIT does the same. */
+/* Registers that look different in x2APIC mode: SDM 3A "x2APIC State Transitions". */
+static void enter_x2apic(struct vtr_lapic *apic)
+{
+	apic->reg[VTR_LAPIC_ID] = apic->id;
+	apic->reg[VTR_LAPIC_LDR] = (apic->id >> 4) << 16 | BIT(apic->id & 0xf);
+	apic->reg[VTR_LAPIC_ICR_HIGH] = 0;
+}
+
+/**
+ * vtr_lapic_reset() - power-up state of all registers but IA32_APIC_BASE
+ * @apic: the APIC
+ *
+ * An INIT does the same: x2APIC mode stays, and with it the id and what is
+ * derived from it.
+ * SDM 3A "Local APIC State After Power-Up or Reset" (11.4.7.1), "x2APIC State
+ * Transitions" (11.12.5).
+ */
 void vtr_lapic_reset(struct vtr_lapic *apic)
 {
 	memset(apic->reg, 0, sizeof(apic->reg));
@@ -98,8 +118,16 @@ void vtr_lapic_reset(struct vtr_lapic *apic)
 	apic->tsc_deadline = 0;
 	apic->count_from = 0;
 	apic->nmi = false;
+	if (vtr_lapic_x2(apic))
+		enter_x2apic(apic);
 }
 
+/**
+ * vtr_lapic_init() - a new APIC, as the firmware of a PC leaves it
+ * @apic: the APIC
+ * @id: its APIC id
+ * @bsp: it belongs to the first processor
+ */
 void vtr_lapic_init(struct vtr_lapic *apic, u32 id, bool bsp)
 {
 	memset(apic, 0, sizeof(*apic));
@@ -112,14 +140,6 @@ void vtr_lapic_init(struct vtr_lapic *apic, u32 id, bool bsp)
 	apic->reg[VTR_LAPIC_SVR] |= SVR_ENABLE;
 	apic->reg[VTR_LAPIC_LVT_LINT0] = VTR_DELIVER_EXTINT << 8;
 	apic->reg[VTR_LAPIC_LVT_LINT1] = VTR_DELIVER_NMI << 8;
-}
-
-/* Registers that look different in x2APIC mode: SDM 3A "x2APIC State Transitions". */
-static void enter_x2apic(struct vtr_lapic *apic)
-{
-	apic->reg[VTR_LAPIC_ID] = apic->id;
-	apic->reg[VTR_LAPIC_LDR] = (apic->id >> 4) << 16 | BIT(apic->id & 0xf);
-	apic->reg[VTR_LAPIC_ICR_HIGH] = 0;
 }
 
 /**
@@ -136,6 +156,7 @@ int vtr_lapic_set_base(struct vtr_lapic *apic, u64 value, unsigned int gpa_bits)
 	u64 known = VTR_APIC_BASE_BSP | VTR_APIC_BASE_X2 | VTR_APIC_BASE_ON |
 		    GENMASK_ULL(gpa_bits - 1, 12);
 	bool on = value & VTR_APIC_BASE_ON, x2 = value & VTR_APIC_BASE_X2;
+	u64 old = apic->base;
 
 	if (value & ~known || (x2 && !on))
 		return -EINVAL;
@@ -144,11 +165,11 @@ int vtr_lapic_set_base(struct vtr_lapic *apic, u64 value, unsigned int gpa_bits)
 		return -EINVAL;
 	if (x2 && !vtr_lapic_on(apic))
 		return -EINVAL;
-	if (vtr_lapic_on(apic) && !on)
-		vtr_lapic_reset(apic);
-	if (x2 && !vtr_lapic_x2(apic))
-		enter_x2apic(apic);
 	apic->base = value;
+	if (old & VTR_APIC_BASE_ON && !on)
+		vtr_lapic_reset(apic);
+	if (x2 && !(old & VTR_APIC_BASE_X2))
+		enter_x2apic(apic);
 	return 0;
 }
 
@@ -365,8 +386,19 @@ u64 vtr_lapic_timer_due(const struct vtr_lapic *apic, const struct vtr_moment *n
 	if (apic->tsc_deadline <= now->tsc)
 		return now->ns;
 	left = apic->tsc_deadline - now->tsc;
+	/* The division below must not overflow: on x86 that is an exception in the host. */
+	if (div_u64(left, now->tsc_khz) >= FARTHEST_MS)
+		return 0;
 	/* Rounded up: an interrupt that comes early is a bug in the guest's eyes. */
 	return now->ns + mul_u64_u32_div(left, 1000000, now->tsc_khz) + 1;
+}
+
+/* When the period that is over at @due is over, which one begins? */
+static u64 next_period(const struct vtr_lapic *apic, u64 due, u64 now, bool counted)
+{
+	u64 period = apic->reg[VTR_LAPIC_INITIAL] * count_ns(apic);
+
+	return counted ? due : due + div64_u64(now - due, period) * period;
 }
 
 /**
@@ -375,20 +407,23 @@ u64 vtr_lapic_timer_due(const struct vtr_lapic *apic, const struct vtr_moment *n
  * @now: both clocks
  *
  * A periodic timer that has fallen behind expires again as soon as the tick
- * before was taken, so that a guest counts all of them.
+ * before was taken, so that a guest counts all of them.  Nobody counts those of a
+ * masked timer: it catches up at once.
  * Return: true if it has expired; then there may be a new interrupt.
  */
 bool vtr_lapic_timer_expire(struct vtr_lapic *apic, const struct vtr_moment *now)
 {
 	u32 lvt = apic->reg[VTR_LAPIC_LVT_TIMER];
 	u64 due = vtr_lapic_timer_due(apic, now);
+	/* A vector that cannot be delivered is never taken. */
+	bool counted = !(lvt & LVT_MASKED) && (lvt & 0xff) >= 16;
 
 	if (!due || due > now->ns)
 		return false;
 	if (timer_mode(apic) == PERIODIC) {
-		if (!(lvt & LVT_MASKED) && test_vector(apic, VTR_LAPIC_IRR, lvt))
+		if (counted && test_vector(apic, VTR_LAPIC_IRR, lvt))
 			return false;
-		apic->count_from = due;
+		apic->count_from = next_period(apic, due, now->ns, counted);
 	} else {
 		apic->count_from = 0;
 		apic->tsc_deadline = 0;

@@ -210,6 +210,17 @@ static void x2apic_has_an_id_of_its_own_and_a_fixed_ldr(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, put(f, VTR_LAPIC_EOI, 1), -EINVAL);
 	KUNIT_EXPECT_EQ(test, put(f, VTR_LAPIC_TPR, 0x100), -EINVAL);
 	KUNIT_EXPECT_EQ(test, put(f, VTR_LAPIC_EOI, 0), 0);
+	/* An INIT keeps the mode, and what follows from the id. */
+	put(f, VTR_LAPIC_TPR, 0x20);
+	vtr_lapic_reset(&f->apic);
+	KUNIT_EXPECT_EQ(test, get(f, VTR_LAPIC_TPR), 0);
+	KUNIT_EXPECT_EQ(test, get(f, VTR_LAPIC_ID), 0x25);
+	KUNIT_EXPECT_EQ(test, get(f, VTR_LAPIC_LDR), 2 << 16 | 1 << 5);
+	/* Off and on again it is an xAPIC. */
+	vtr_lapic_set_base(&f->apic, VTR_APIC_BASE, 39);
+	vtr_lapic_set_base(&f->apic, VTR_APIC_BASE | VTR_APIC_BASE_ON, 39);
+	KUNIT_EXPECT_EQ(test, get(f, VTR_LAPIC_ID), 0x25 << 24);
+	KUNIT_EXPECT_EQ(test, get(f, VTR_LAPIC_LDR), 0);
 }
 
 /* ---- messages -------------------------------------------------------------------------- */
@@ -429,6 +440,13 @@ static void a_deadline_is_a_moment_of_the_guests_counter(struct kunit *test)
 	/* A moment that is over is now. */
 	vtr_lapic_set_deadline(&f->apic, 1);
 	KUNIT_EXPECT_EQ(test, vtr_lapic_timer_due(&f->apic, &f->now), f->now.ns);
+	/* One that no counter of nanoseconds holds never comes, at whatever rate. */
+	f->now.tsc_khz = 1000;
+	vtr_lapic_set_deadline(&f->apic, ~0ULL);
+	KUNIT_EXPECT_EQ(test, vtr_lapic_timer_due(&f->apic, &f->now), 0);
+	vtr_lapic_set_deadline(&f->apic, f->now.tsc + 1000ULL * 1000 * 3600);
+	KUNIT_EXPECT_EQ(test, vtr_lapic_timer_due(&f->apic, &f->now),
+			f->now.ns + 3600ULL * NSEC_PER_SEC + 1);
 }
 
 static void changing_the_mode_stops_it(struct kunit *test)
@@ -457,6 +475,25 @@ static void a_masked_timer_runs_and_is_silent(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vtr_lapic_next(&f->apic), -1);
 }
 
+static void nobody_counts_masked_ticks(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	u64 begun = f->now.ns, period = 10 * VTR_CRYSTAL_NS;
+
+	switch_on(f);
+	put(f, VTR_LAPIC_LVT_TIMER, MASKED | BIT(17) | 0x33);
+	put(f, VTR_LAPIC_DIVIDE, 0xb);
+	put(f, VTR_LAPIC_INITIAL, 10);
+	at(f, begun + 1000 * period + 1);
+	KUNIT_EXPECT_TRUE(test, vtr_lapic_timer_expire(&f->apic, &f->now));
+	KUNIT_EXPECT_EQ(test, vtr_lapic_timer_due(&f->apic, &f->now), begun + 1001 * period);
+	put(f, VTR_LAPIC_LVT_TIMER, BIT(17) | 0x33);
+	KUNIT_EXPECT_FALSE(test, vtr_lapic_timer_expire(&f->apic, &f->now));
+	at(f, begun + 1001 * period);
+	KUNIT_EXPECT_TRUE(test, vtr_lapic_timer_expire(&f->apic, &f->now));
+	KUNIT_EXPECT_EQ(test, vtr_lapic_next(&f->apic), 0x33);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(the_highest_vector_comes_first),
 	KUNIT_CASE(a_handler_is_interrupted_by_a_higher_class_only),
@@ -477,6 +514,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_deadline_is_a_moment_of_the_guests_counter),
 	KUNIT_CASE(changing_the_mode_stops_it),
 	KUNIT_CASE(a_masked_timer_runs_and_is_silent),
+	KUNIT_CASE(nobody_counts_masked_ticks),
 	{}
 };
 
