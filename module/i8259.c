@@ -138,7 +138,7 @@ u8 vtr_i8259_acknowledge(struct vtr_i8259 *pic)
 	return vector;
 }
 
-/* OCW2: SDM of the chip, "End of Interrupt", "Automatic Rotation". */
+/* OCW2: 8259A, "End of Interrupt (EOI)", "Automatic Rotation". */
 static void command_2(struct vtr_i8259_one *one, u8 value)
 {
 	unsigned int line = value & 7;

@@ -200,6 +200,18 @@ int vtr_irqchip_send_msi(struct vtr_vm *vm, const struct vtr_msi *args)
  * once: the guest counts each tick, though late.
  */
 
+/*
+ * A timer that starts itself again costs the host, not the guest, which may even
+ * be stopped.  So it pauses at least that long; ticks that were due meanwhile come
+ * one after the other, each when the one before was taken.
+ */
+#define PAUSE_NS	(100 * NSEC_PER_USEC)
+
+static void arm_again(struct hrtimer *timer, u64 due, u64 now)
+{
+	hrtimer_start(timer, ns_to_ktime(max_t(u64, due, now + PAUSE_NS)), HRTIMER_MODE_ABS_HARD);
+}
+
 /* Both clocks of a vCPU.  Context: its thread, loaded, preemption off. */
 void vtr_irqchip_now(struct vtr_vcpu *vcpu, struct vtr_moment *now)
 {
@@ -232,8 +244,9 @@ static enum hrtimer_restart lapic_tick(struct hrtimer *timer)
 		now.tsc = U64_MAX;
 	if (vtr_lapic_timer_expire(&vcpu->lapic, &now)) {
 		tell(vcpu);
-		if (vtr_lapic_timer_due(&vcpu->lapic, &now) > now.ns)
-			vtr_irqchip_arm(vcpu, &now);
+		vcpu->lapic_due = vtr_lapic_timer_due(&vcpu->lapic, &now);
+		if (vcpu->lapic_due > now.ns)
+			arm_again(timer, vcpu->lapic_due, now.ns);
 	}
 	spin_unlock_irqrestore(&chip->lock, flags);
 	return HRTIMER_NORESTART;
@@ -269,7 +282,7 @@ static bool tick_waits(struct vtr_irqchip *chip)
 static enum hrtimer_restart pit_tick(struct hrtimer *timer)
 {
 	struct vtr_irqchip *chip = container_of(timer, struct vtr_irqchip, pit_timer);
-	u64 now = ktime_get_ns();
+	u64 now = ktime_get_ns(), due;
 	unsigned long flags;
 
 	spin_lock_irqsave(&chip->lock, flags);
@@ -278,9 +291,10 @@ static enum hrtimer_restart pit_tick(struct hrtimer *timer)
 		/* The output was low for a moment and is high again. */
 		set_line(chip, TIMER_LINE, false);
 		set_line(chip, TIMER_LINE, true);
-		chip->pit_waits = vtr_i8254_due(&chip->pit) && vtr_i8254_due(&chip->pit) <= now;
-		if (!chip->pit_waits)
-			vtr_irqchip_arm_pit(chip, now);
+		due = vtr_i8254_due(&chip->pit);
+		chip->pit_waits = due && due <= now;
+		if (due > now)
+			arm_again(timer, due, now);
 	}
 	spin_unlock_irqrestore(&chip->lock, flags);
 	return HRTIMER_NORESTART;
@@ -333,6 +347,7 @@ void vtr_irqchip_deliver(struct vtr_vcpu *vcpu)
 {
 	struct vtr_irqchip *chip = vcpu->vm->irqchip;
 	unsigned long flags;
+	bool nmi_first;
 	int vector;
 
 	if (!chip || (!test_and_clear_bit(VTR_REQ_EVENT, &vcpu->requests) && !vcpu->irq_waits))
@@ -342,8 +357,13 @@ void vtr_irqchip_deliver(struct vtr_vcpu *vcpu)
 		vcpu->lapic.nmi = false;
 		vcpu->nmi_pending = true;
 	}
+	/* One that has come since vtr_irqchip_rests() has looked is taken before the entry. */
+	if (vcpu->lapic.init)
+		set_bit(VTR_REQ_EVENT, &vcpu->requests);
+	/* An NMI that is blocked itself must not keep an interrupt away. */
+	nmi_first = vcpu->nmi_pending && vtr_backend->can_inject(vcpu, VTR_EVENT_NMI);
 	vector = next_vector(vcpu);
-	if (vector >= 0 && !vcpu->queued.kind && !vcpu->nmi_pending &&
+	if (vector >= 0 && !vcpu->queued.kind && !nmi_first &&
 	    vtr_backend->can_inject(vcpu, VTR_EVENT_INTERRUPT)) {
 		vcpu->queued = (struct vtr_event) {
 			.kind = VTR_EVENT_INTERRUPT, .vector = take_vector(vcpu, vector),
@@ -423,11 +443,14 @@ bool vtr_irqchip_rests(struct vtr_vcpu *vcpu)
 	return vcpu->activity == VTR_HALTED || vcpu->activity == VTR_WAIT_SIPI;
 }
 
-/* Something else than an event wants the vCPU's thread. */
+/*
+ * Something else than an event wants the vCPU's thread.  A flush does not: it is
+ * for the next entry, and only that clears the request.
+ */
 static bool is_wanted(struct vtr_vcpu *vcpu)
 {
 	return READ_ONCE(vcpu->run->immediate_exit) || vtr_vm_dead(vcpu->vm) ||
-	       READ_ONCE(vcpu->requests) & ~BIT(VTR_REQ_EVENT);
+	       READ_ONCE(vcpu->requests) & ~(BIT(VTR_REQ_EVENT) | BIT(VTR_REQ_FLUSH));
 }
 
 /**

@@ -170,6 +170,9 @@ static int write_base(struct vtr_vcpu *vcpu, u64 value)
 	vtr_irqchip_now(vcpu, &now);
 	spin_lock_irqsave(&chip->lock, flags);
 	err = vtr_lapic_set_base(&vcpu->lapic, value, vtr_backend->info.gpa_bits);
+	/* Off, its priority is gone, and the 8259 reaches the processor. */
+	vcpu->cr8 = vcpu->lapic.reg[VTR_LAPIC_TPR] >> 4;
+	set_bit(VTR_REQ_EVENT, &vcpu->requests);
 	vtr_irqchip_arm(vcpu, &now);
 	spin_unlock_irqrestore(&chip->lock, flags);
 	return err;
@@ -239,9 +242,20 @@ void vtr_irqchip_set_tpr(struct vtr_vcpu *vcpu)
 		access_lapic(vcpu, VTR_LAPIC_TPR, true, &tpr);
 }
 
-/* The guest's time stamp counter has jumped: a deadline comes at another moment. */
+/*
+ * The guest's time stamp counter has jumped, or runs at another rate: a deadline
+ * comes at another moment.  Context: loaded, preemption off.
+ */
 void vtr_irqchip_clock_changed(struct vtr_vcpu *vcpu)
 {
-	if (vcpu->vm->irqchip)
-		write_deadline(vcpu, vtr_lapic_get_deadline(&vcpu->lapic));
+	struct vtr_irqchip *chip = vcpu->vm->irqchip;
+	struct vtr_moment now;
+	unsigned long flags;
+
+	if (!chip)
+		return;
+	vtr_irqchip_now(vcpu, &now);
+	spin_lock_irqsave(&chip->lock, flags);
+	vtr_irqchip_arm(vcpu, &now);
+	spin_unlock_irqrestore(&chip->lock, flags);
 }

@@ -216,6 +216,8 @@ void vtr_vm_kick_all(struct vtr_vm *vm, enum vtr_request request, bool wait)
 			if (cpu >= 0 && cpu != this_cpu)
 				cpumask_set_cpu(cpu, mask);
 		}
+		/* It may sleep in vtr_irqchip_wait(). */
+		wake_up(&vcpu->rest_wait);
 	}
 	if (!cpumask_empty(mask))
 		smp_call_function_many(mask, acknowledge_kick, NULL, wait);
