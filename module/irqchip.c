@@ -29,7 +29,7 @@
 /* next_vector(): the 8259 has it */
 #define FROM_I8259	0x100
 
-/* ---- telling a vCPU ------------------------------------------------------------------ */
+/* ---- telling a vCPU -------------------------------------------------------------- */
 
 /*
  * There may be something for @vcpu.  Context: the chip's lock held, so that
@@ -61,7 +61,7 @@ static bool takes_extint(const struct vtr_vcpu *vcpu)
 	       vtr_i8259_output(&vcpu->vm->irqchip->pic);
 }
 
-/* ---- messages ------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------- */
 
 /* Lowest priority: the one that is least busy, by turns if several are. */
 static struct vtr_vcpu *least_busy(struct vtr_irqchip *chip, const struct vtr_lapic *from,
@@ -71,7 +71,8 @@ static struct vtr_vcpu *least_busy(struct vtr_irqchip *chip, const struct vtr_la
 
 	chip->turn++;
 	for (unsigned int i = 0; i < VTR_MAX_VCPUS; i++) {
-		struct vtr_vcpu *vcpu = READ_ONCE(chip->vm->vcpus[(chip->turn + i) % VTR_MAX_VCPUS]);
+		unsigned int id = (chip->turn + i) % VTR_MAX_VCPUS;
+		struct vtr_vcpu *vcpu = READ_ONCE(chip->vm->vcpus[id]);
 
 		if (!vcpu || !vtr_lapic_matches(&vcpu->lapic, from, message))
 			continue;
@@ -86,6 +87,8 @@ static struct vtr_vcpu *least_busy(struct vtr_irqchip *chip, const struct vtr_la
  * @chip: the VM's controllers, locked
  * @from: the local APIC that sends it, or NULL
  * @message: the message
+ *
+ * Context: locked; any, hard interrupts too.
  */
 void vtr_irqchip_send(struct vtr_irqchip *chip, const struct vtr_lapic *from,
 		      const struct vtr_irq_message *message)
@@ -107,7 +110,12 @@ void vtr_irqchip_send(struct vtr_irqchip *chip, const struct vtr_lapic *from,
 	}
 }
 
-/* The I/O APIC or the 8259 has changed: pass on what follows.  Context: locked. */
+/**
+ * vtr_irqchip_settle() - the I/O APIC or the 8259 has changed: pass on what follows
+ * @chip: the VM's controllers, locked
+ *
+ * Context: locked; any, hard interrupts too.
+ */
 void vtr_irqchip_settle(struct vtr_irqchip *chip)
 {
 	struct vtr_irq_message message;
@@ -120,7 +128,7 @@ void vtr_irqchip_settle(struct vtr_irqchip *chip)
 		tell(vcpu);
 }
 
-/* ---- lines ------------------------------------------------------------------------------ */
+/* ---- lines ----------------------------------------------------------------------- */
 
 /*
  * Lines 0 to 15 are the 8259's and the I/O APIC's, 16 to 23 only the latter's.
@@ -192,7 +200,7 @@ int vtr_irqchip_send_msi(struct vtr_vm *vm, const struct vtr_msi *args)
 }
 
 /*
- * ---- timers -----------------------------------------------------------------------------
+ * ---- timers ----------------------------------------------------------------------
  *
  * A periodic timer may be due again before the guest has taken the tick before,
  * because the guest keeps interrupts off, or the vCPU's thread had to wait for a
@@ -212,7 +220,13 @@ static void arm_again(struct hrtimer *timer, u64 due, u64 now)
 	hrtimer_start(timer, ns_to_ktime(max_t(u64, due, now + PAUSE_NS)), HRTIMER_MODE_ABS_HARD);
 }
 
-/* Both clocks of a vCPU.  Context: its thread, loaded, preemption off. */
+/**
+ * vtr_irqchip_now() - both clocks of a vCPU
+ * @vcpu: the vCPU
+ * @now: out: the moment
+ *
+ * Context: the vCPU's thread, loaded, preemption off.
+ */
 void vtr_irqchip_now(struct vtr_vcpu *vcpu, struct vtr_moment *now)
 {
 	now->ns = ktime_get_ns();
@@ -220,7 +234,13 @@ void vtr_irqchip_now(struct vtr_vcpu *vcpu, struct vtr_moment *now)
 	now->tsc_khz = vcpu->tsc_khz;
 }
 
-/* Context: locked. */
+/**
+ * vtr_irqchip_arm() - set the host's timer to when the local APIC's expires
+ * @vcpu: the vCPU
+ * @now: both clocks
+ *
+ * Context: locked, the vCPU's thread.
+ */
 void vtr_irqchip_arm(struct vtr_vcpu *vcpu, const struct vtr_moment *now)
 {
 	vcpu->lapic_due = vtr_lapic_timer_due(&vcpu->lapic, now);
@@ -252,7 +272,13 @@ static enum hrtimer_restart lapic_tick(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-/* Context: locked. */
+/**
+ * vtr_irqchip_arm_pit() - set the host's timer to when channel 0 of the 8254 is due
+ * @chip: the VM's controllers, locked
+ * @now: ns
+ *
+ * Context: locked; any.
+ */
 void vtr_irqchip_arm_pit(struct vtr_irqchip *chip, u64 now)
 {
 	u64 due = vtr_i8254_due(&chip->pit);
@@ -300,7 +326,7 @@ static enum hrtimer_restart pit_tick(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-/* ---- the vCPU's side ---------------------------------------------------------------------- */
+/* ---- the vCPU's side ------------------------------------------------------------- */
 
 /* The vector that @vcpu has to take next, -1: none.  Context: locked. */
 static int next_vector(const struct vtr_vcpu *vcpu)
@@ -418,6 +444,8 @@ static bool event_for_halted(struct vtr_vcpu *vcpu)
  * @vcpu: the vCPU, loaded
  *
  * Also takes what has come to end that: INIT, start-up IPI, an event.
+ * Context: the vCPU's thread; does not sleep, and may be called by one that is about to.
+ * Return: true: it must not be entered.
  */
 bool vtr_irqchip_rests(struct vtr_vcpu *vcpu)
 {
@@ -471,8 +499,15 @@ void vtr_irqchip_wait(struct vtr_vcpu *vcpu)
 				       is_wanted(vcpu) || !vtr_irqchip_rests(vcpu));
 }
 
-/* ---- life ----------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------ */
 
+/**
+ * vtr_irqchip_create() - give a VM its interrupt controllers
+ * @vm: the VM, which nobody else knows yet
+ *
+ * Context: process; sleeps.
+ * Return: 0 or -ENOMEM.
+ */
 int vtr_irqchip_create(struct vtr_vm *vm)
 {
 	struct vtr_irqchip *chip = kzalloc(sizeof(*chip), VTR_GFP_CHARGED);
@@ -490,7 +525,12 @@ int vtr_irqchip_create(struct vtr_vm *vm)
 	return 0;
 }
 
-/* Context: sleeps; no vCPU is left. */
+/**
+ * vtr_irqchip_destroy() - undo vtr_irqchip_create(), if that was called
+ * @vm: the VM, without vCPUs
+ *
+ * Context: process; sleeps.
+ */
 void vtr_irqchip_destroy(struct vtr_vm *vm)
 {
 	if (!vm->irqchip)
@@ -499,7 +539,10 @@ void vtr_irqchip_destroy(struct vtr_vm *vm)
 	kfree(vm->irqchip);
 }
 
-/* Context: before the vCPU can be seen by others. */
+/**
+ * vtr_irqchip_add_vcpu() - prepare a vCPU's timer, and its local APIC if it has one
+ * @vcpu: the vCPU, which nobody can find yet; its ids are set
+ */
 void vtr_irqchip_add_vcpu(struct vtr_vcpu *vcpu)
 {
 	init_waitqueue_head(&vcpu->rest_wait);
@@ -511,7 +554,12 @@ void vtr_irqchip_add_vcpu(struct vtr_vcpu *vcpu)
 	vcpu->activity = vcpu->id ? VTR_WAIT_SIPI : VTR_ACTIVE;
 }
 
-/* Context: sleeps; nobody can find the vCPU any more. */
+/**
+ * vtr_irqchip_remove_vcpu() - stop its timer
+ * @vcpu: the vCPU, which nobody can find any more
+ *
+ * Context: process; sleeps.
+ */
 void vtr_irqchip_remove_vcpu(struct vtr_vcpu *vcpu)
 {
 	hrtimer_cancel(&vcpu->lapic_timer);

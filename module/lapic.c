@@ -47,7 +47,7 @@
 
 enum timer_mode { ONE_SHOT, PERIODIC, DEADLINE, RESERVED };
 
-/* ---- sets of 256 vectors ------------------------------------------------------------- */
+/* ---- sets of 256 vectors --------------------------------------------------------- */
 
 static u32 *word_of(struct vtr_lapic *apic, enum vtr_lapic_reg set, u8 vector)
 {
@@ -76,7 +76,7 @@ static int highest(const struct vtr_lapic *apic, enum vtr_lapic_reg set)
 	return -1;
 }
 
-/* ---- reset, enabling --------------------------------------------------------------------- */
+/* ---- reset, enabling ------------------------------------------------------------- */
 
 static bool software_enabled(const struct vtr_lapic *apic)
 {
@@ -173,9 +173,15 @@ int vtr_lapic_set_base(struct vtr_lapic *apic, u64 value, unsigned int gpa_bits)
 	return 0;
 }
 
-/* ---- priorities ------------------------------------------------------------------------------ */
+/* ---- priorities ------------------------------------------------------------------ */
 
-/* SDM 3A "Task and Processor Priorities" (11.8.3.1). */
+/**
+ * vtr_lapic_ppr() - the processor's priority
+ * @apic: the APIC
+ *
+ * SDM 3A "Task and Processor Priorities" (11.8.3.1).
+ * Return: PPR: TPR, or the class that is in service if that is higher.
+ */
 u32 vtr_lapic_ppr(const struct vtr_lapic *apic)
 {
 	u32 tpr = apic->reg[VTR_LAPIC_TPR] & 0xff;
@@ -185,7 +191,12 @@ u32 vtr_lapic_ppr(const struct vtr_lapic *apic)
 	return (tpr & 0xf0) >= class ? tpr : class;
 }
 
-/* The vector that the processor should take now, -1: none. */
+/**
+ * vtr_lapic_next() - which vector should the processor take now?
+ * @apic: the APIC
+ *
+ * Return: the vector; -1: none, or none whose class is above the priority.
+ */
 int vtr_lapic_next(const struct vtr_lapic *apic)
 {
 	int vector = highest(apic, VTR_LAPIC_IRR);
@@ -195,14 +206,24 @@ int vtr_lapic_next(const struct vtr_lapic *apic)
 	return (u32)(vector & 0xf0) > (vtr_lapic_ppr(apic) & 0xf0) ? vector : -1;
 }
 
-/* The processor takes @vector, which vtr_lapic_next() has named. */
+/**
+ * vtr_lapic_take() - the processor takes a vector: it is in service now
+ * @apic: the APIC
+ * @vector: what vtr_lapic_next() has named
+ */
 void vtr_lapic_take(struct vtr_lapic *apic, u8 vector)
 {
 	assign_vector(apic, VTR_LAPIC_IRR, vector, false);
 	assign_vector(apic, VTR_LAPIC_ISR, vector, true);
 }
 
-/* Does @vector wait to be taken? */
+/**
+ * vtr_lapic_requested() - does a vector wait to be taken?
+ * @apic: the APIC
+ * @vector: the vector
+ *
+ * Return: its bit in IRR.
+ */
 bool vtr_lapic_requested(const struct vtr_lapic *apic, u8 vector)
 {
 	return test_vector(apic, VTR_LAPIC_IRR, vector);
@@ -223,7 +244,7 @@ static void end_of_interrupt(struct vtr_lapic *apic, struct vtr_lapic_effect *ef
 	}
 }
 
-/* ---- what comes in ------------------------------------------------------------------------- */
+/* ---- what comes in --------------------------------------------------------------- */
 
 static void raise_error(struct vtr_lapic *apic, u32 error);
 
@@ -266,6 +287,8 @@ static bool logical_match(const struct vtr_lapic *apic, u32 dest)
  * @apic: the APIC
  * @from: who sends it, NULL: no local APIC
  * @message: the message
+ *
+ * Return: true if it is; vtr_lapic_accept() says what becomes of it.
  */
 bool vtr_lapic_matches(const struct vtr_lapic *apic, const struct vtr_lapic *from,
 		       const struct vtr_irq_message *message)
@@ -320,7 +343,12 @@ bool vtr_lapic_accept(struct vtr_lapic *apic, const struct vtr_irq_message *mess
 	}
 }
 
-/* Does its pin LINT0 pass on what the 8259 says? */
+/**
+ * vtr_lapic_passes_extint() - does its pin LINT0 pass on what the 8259 says?
+ * @apic: the APIC
+ *
+ * Return: true if LINT0 is open for an ExtINT, or the APIC is switched off.
+ */
 bool vtr_lapic_passes_extint(const struct vtr_lapic *apic)
 {
 	u32 lvt = apic->reg[VTR_LAPIC_LVT_LINT0];
@@ -330,7 +358,7 @@ bool vtr_lapic_passes_extint(const struct vtr_lapic *apic)
 	       (!(lvt & LVT_MASKED) && (lvt >> 8 & 7) == VTR_DELIVER_EXTINT);
 }
 
-/* ---- the timer ---------------------------------------------------------------------------------- */
+/* ---- the timer ------------------------------------------------------------------- */
 
 static enum timer_mode timer_mode(const struct vtr_lapic *apic)
 {
@@ -433,7 +461,13 @@ bool vtr_lapic_timer_expire(struct vtr_lapic *apic, const struct vtr_moment *now
 	return true;
 }
 
-/* Is @vector the tick of a periodic timer that goes on? */
+/**
+ * vtr_lapic_is_tick() - is a vector the tick of a periodic timer that goes on?
+ * @apic: the APIC
+ * @vector: the vector
+ *
+ * Return: true if the timer may rest until this vector is taken.
+ */
 bool vtr_lapic_is_tick(const struct vtr_lapic *apic, u8 vector)
 {
 	u32 lvt = apic->reg[VTR_LAPIC_LVT_TIMER];
@@ -441,19 +475,32 @@ bool vtr_lapic_is_tick(const struct vtr_lapic *apic, u8 vector)
 	return apic->count_from && timer_mode(apic) == PERIODIC && (u8)lvt == vector;
 }
 
+/**
+ * vtr_lapic_get_deadline() - RDMSR IA32_TSC_DEADLINE
+ * @apic: the APIC
+ *
+ * Return: the guest's TSC at which the timer expires; 0: it is not armed, or in
+ * another mode.
+ */
 u64 vtr_lapic_get_deadline(const struct vtr_lapic *apic)
 {
 	return timer_mode(apic) == DEADLINE ? apic->tsc_deadline : 0;
 }
 
-/* In the other modes of the timer the write has no effect. */
+/**
+ * vtr_lapic_set_deadline() - WRMSR IA32_TSC_DEADLINE
+ * @apic: the APIC
+ * @value: the moment of the guest's TSC, 0: never
+ *
+ * In the other modes of the timer the write has no effect.
+ */
 void vtr_lapic_set_deadline(struct vtr_lapic *apic, u64 value)
 {
 	if (timer_mode(apic) == DEADLINE)
 		apic->tsc_deadline = value;
 }
 
-/* ---- registers: reading ---------------------------------------------------------------------------- */
+/* ---- registers: reading ---------------------------------------------------------- */
 
 /* Registers that a program may read; outside of these lies nothing. */
 static bool readable(const struct vtr_lapic *apic, u32 nr)
@@ -515,7 +562,7 @@ int vtr_lapic_read(struct vtr_lapic *apic, u32 nr, const struct vtr_moment *now,
 	}
 }
 
-/* ---- registers: writing -------------------------------------------------------------------------------- */
+/* ---- registers: writing ---------------------------------------------------------- */
 
 /* Bits that a program can set in each LVT entry. */
 static u32 lvt_writable(u32 nr)
@@ -536,7 +583,7 @@ static u32 lvt_writable(u32 nr)
 static void write_lvt(struct vtr_lapic *apic, u32 nr, u32 value, const struct vtr_moment *now,
 		      struct vtr_lapic_effect *effect)
 {
-	enum timer_mode before = timer_mode(apic);
+	bool had_deadline = timer_mode(apic) == DEADLINE;
 
 	value &= lvt_writable(nr);
 	if (!software_enabled(apic))
@@ -546,7 +593,7 @@ static void write_lvt(struct vtr_lapic *apic, u32 nr, u32 value, const struct vt
 		return;
 	effect->what |= VTR_LAPIC_TIMER;
 	/* Between the deadline and the counting modes the timer stops. */
-	if ((before == DEADLINE) != (timer_mode(apic) == DEADLINE)) {
+	if (had_deadline != (timer_mode(apic) == DEADLINE)) {
 		apic->tsc_deadline = 0;
 		apic->count_from = 0;
 		apic->reg[VTR_LAPIC_INITIAL] = 0;

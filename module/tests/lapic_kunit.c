@@ -112,7 +112,9 @@ static void the_task_priority_holds_back(struct kunit *test)
 
 static void an_end_of_a_level_is_passed_on(struct kunit *test)
 {
-	const struct vtr_irq_message m = { .mode = VTR_DELIVER_FIXED, .vector = 0x61, .level = true };
+	const struct vtr_irq_message m = {
+		.mode = VTR_DELIVER_FIXED, .vector = 0x61, .level = true,
+	};
 	struct fixture *f = test->priv;
 
 	switch_on(f);
@@ -147,6 +149,7 @@ static void an_end_without_a_beginning_does_nothing(struct kunit *test)
 
 static void software_can_switch_it_off(struct kunit *test)
 {
+	const struct vtr_irq_message nmi = { .mode = VTR_DELIVER_NMI };
 	struct fixture *f = test->priv;
 
 	/* That is how it begins. */
@@ -165,8 +168,7 @@ static void software_can_switch_it_off(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vtr_lapic_next(&f->apic), 0x50);
 	/* NMI and INIT come in any case. */
 	put(f, VTR_LAPIC_SVR, 0xff);
-	KUNIT_EXPECT_TRUE(test, vtr_lapic_accept(&f->apic,
-			  &(struct vtr_irq_message){ .mode = VTR_DELIVER_NMI }));
+	KUNIT_EXPECT_TRUE(test, vtr_lapic_accept(&f->apic, &nmi));
 	KUNIT_EXPECT_TRUE(test, f->apic.nmi);
 }
 
@@ -184,13 +186,14 @@ static void modes_change_by_the_picture(struct kunit *test)
 
 	for (unsigned int from = OFF; from <= X2APIC; from++) {
 		for (unsigned int to = OFF; to <= X2APIC; to++) {
+			u64 value = VTR_APIC_BASE | bits[to];
 			struct vtr_lapic apic;
 
 			if (from == INVALID)
 				continue;
 			vtr_lapic_init(&apic, 3, false);
 			apic.base = VTR_APIC_BASE | bits[from];
-			KUNIT_EXPECT_EQ_MSG(test, !vtr_lapic_set_base(&apic, VTR_APIC_BASE | bits[to], 39),
+			KUNIT_EXPECT_EQ_MSG(test, !vtr_lapic_set_base(&apic, value, 39),
 					    legal[from][to], "from %u to %u", from, to);
 		}
 	}

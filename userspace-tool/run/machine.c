@@ -303,7 +303,8 @@ void machine_destroy(struct machine *machine)
 static bool is_failure(enum outcome_kind kind)
 {
 	return kind != OUTCOME_HALTED && kind != OUTCOME_EXIT &&
-	       kind != OUTCOME_OFF && kind != OUTCOME_RESET && kind != OUTCOME_QUIT && kind != OUTCOME_NONE;
+	       kind != OUTCOME_OFF && kind != OUTCOME_RESET && kind != OUTCOME_QUIT &&
+	       kind != OUTCOME_NONE;
 }
 
 void machine_say_end(const struct machine *machine, FILE *out)
