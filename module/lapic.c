@@ -41,6 +41,9 @@
 #define ESR_BAD_VECTOR		BIT(6)
 #define ESR_BAD_REGISTER	BIT(7)
 
+/* 139 years: such a deadline never comes, and in ns it would not fit into 64 bits. */
+#define NEVER_MS		BIT_ULL(42)
+
 enum timer_mode { ONE_SHOT, PERIODIC, DEADLINE, RESERVED };
 
 /* ---- sets of 256 vectors ------------------------------------------------------------- */
@@ -365,6 +368,8 @@ u64 vtr_lapic_timer_due(const struct vtr_lapic *apic, const struct vtr_moment *n
 	if (apic->tsc_deadline <= now->tsc)
 		return now->ns;
 	left = apic->tsc_deadline - now->tsc;
+	if (div_u64(left, now->tsc_khz) >= NEVER_MS)
+		return 0;
 	/* Rounded up: an interrupt that comes early is a bug in the guest's eyes. */
 	return now->ns + mul_u64_u32_div(left, 1000000, now->tsc_khz) + 1;
 }
