@@ -88,6 +88,14 @@ static void mask_all(struct vtr_lapic *apic)
 		apic->reg[nr] |= LVT_MASKED;
 }
 
+/* Registers that look different in x2APIC mode: SDM 3A "x2APIC State Transitions". */
+static void set_x2apic_ids(struct vtr_lapic *apic)
+{
+	apic->reg[VTR_LAPIC_ID] = apic->id;
+	apic->reg[VTR_LAPIC_LDR] = (apic->id >> 4) << 16 | BIT(apic->id & 0xf);
+	apic->reg[VTR_LAPIC_ICR_HIGH] = 0;
+}
+
 /* SDM 3A "Local APIC State After Power-Up or Reset" (11.4.7.1); an INIT does the same. */
 void vtr_lapic_reset(struct vtr_lapic *apic)
 {
@@ -97,6 +105,9 @@ void vtr_lapic_reset(struct vtr_lapic *apic)
 	apic->reg[VTR_LAPIC_DFR] = DFR_FLAT;
 	apic->reg[VTR_LAPIC_SVR] = 0xff;
 	mask_all(apic);
+	/* An INIT does not leave x2APIC mode: there both ids are fixed. */
+	if (vtr_lapic_x2(apic))
+		set_x2apic_ids(apic);
 	apic->new_errors = 0;
 	apic->tsc_deadline = 0;
 	apic->count_from = 0;
@@ -117,14 +128,6 @@ void vtr_lapic_init(struct vtr_lapic *apic, u32 id, bool bsp)
 	apic->reg[VTR_LAPIC_LVT_LINT1] = VTR_DELIVER_NMI << 8;
 }
 
-/* Registers that look different in x2APIC mode: SDM 3A "x2APIC State Transitions". */
-static void enter_x2apic(struct vtr_lapic *apic)
-{
-	apic->reg[VTR_LAPIC_ID] = apic->id;
-	apic->reg[VTR_LAPIC_LDR] = (apic->id >> 4) << 16 | BIT(apic->id & 0xf);
-	apic->reg[VTR_LAPIC_ICR_HIGH] = 0;
-}
-
 /**
  * vtr_lapic_set_base() - WRMSR IA32_APIC_BASE
  * @apic: the APIC
@@ -139,6 +142,7 @@ int vtr_lapic_set_base(struct vtr_lapic *apic, u64 value, unsigned int gpa_bits)
 	u64 known = VTR_APIC_BASE_BSP | VTR_APIC_BASE_X2 | VTR_APIC_BASE_ON |
 		    GENMASK_ULL(gpa_bits - 1, 12);
 	bool on = value & VTR_APIC_BASE_ON, x2 = value & VTR_APIC_BASE_X2;
+	bool goes_off = vtr_lapic_on(apic) && !on;
 
 	if (value & ~known || (x2 && !on))
 		return -EINVAL;
@@ -147,11 +151,11 @@ int vtr_lapic_set_base(struct vtr_lapic *apic, u64 value, unsigned int gpa_bits)
 		return -EINVAL;
 	if (x2 && !vtr_lapic_on(apic))
 		return -EINVAL;
-	if (vtr_lapic_on(apic) && !on)
-		vtr_lapic_reset(apic);
 	if (x2 && !vtr_lapic_x2(apic))
-		enter_x2apic(apic);
+		set_x2apic_ids(apic);
 	apic->base = value;
+	if (goes_off)
+		vtr_lapic_reset(apic);
 	return 0;
 }
 
