@@ -258,6 +258,9 @@ bool vtr_lapic_matches(const struct vtr_lapic *apic, const struct vtr_lapic *fro
 {
 	if (!vtr_lapic_on(apic))
 		return false;
+	/* Whoever could not take it is no candidate. */
+	if (message->mode == VTR_DELIVER_LOWEST && !software_enabled(apic))
+		return false;
 	switch (message->shorthand) {
 	case VTR_TO_SELF:
 		return apic == from;
