@@ -341,8 +341,11 @@ static u32 current_count(const struct vtr_lapic *apic, u64 now)
 	u32 initial = apic->reg[VTR_LAPIC_INITIAL];
 	u64 gone;
 
-	if (!apic->count_from || now < apic->count_from)
-		return apic->count_from ? initial : 0;
+	if (!apic->count_from)
+		return 0;
+	/* A slower divider may let a count have begun before the clock: a difference counts. */
+	if ((s64)(now - apic->count_from) < 0)
+		return initial;
 	gone = div64_u64(now - apic->count_from, count_ns(apic));
 	if (timer_mode(apic) == PERIODIC)
 		return initial - (u32)(gone - div64_u64(gone, initial) * initial);
@@ -356,17 +359,34 @@ static void start_count(struct vtr_lapic *apic, const struct vtr_moment *now)
 	apic->count_from = counts ? now->ns : 0;
 }
 
+static bool timer_masked(const struct vtr_lapic *apic)
+{
+	return apic->reg[VTR_LAPIC_LVT_TIMER] & LVT_MASKED;
+}
+
+/* Periods that nobody could hear are over: the present one is what counts. */
+static void skip_periods(struct vtr_lapic *apic, u64 now)
+{
+	u64 period = apic->reg[VTR_LAPIC_INITIAL] * count_ns(apic);
+
+	if (apic->count_from && (s64)(now - apic->count_from) > 0)
+		apic->count_from += div64_u64(now - apic->count_from, period) * period;
+}
+
 /**
  * vtr_lapic_timer_due() - when does the timer expire?
  * @apic: the APIC
  * @now: both clocks
  *
- * Return: the moment on the host's clock, ns; 0: never.  It may lie in the past.
+ * Return: the moment on the host's clock, ns; 0: never, or, periodic and masked,
+ * unheard.  It may lie in the past.
  */
 u64 vtr_lapic_timer_due(const struct vtr_lapic *apic, const struct vtr_moment *now)
 {
 	u64 left;
 
+	if (timer_mode(apic) == PERIODIC && timer_masked(apic))
+		return 0;
 	if (timer_mode(apic) != DEADLINE)
 		return apic->count_from ?
 		       apic->count_from + apic->reg[VTR_LAPIC_INITIAL] * count_ns(apic) : 0;
@@ -398,7 +418,7 @@ bool vtr_lapic_timer_expire(struct vtr_lapic *apic, const struct vtr_moment *now
 	if (!due || due > now->ns)
 		return false;
 	if (timer_mode(apic) == PERIODIC) {
-		if (!(lvt & LVT_MASKED) && test_vector(apic, VTR_LAPIC_IRR, lvt))
+		if (test_vector(apic, VTR_LAPIC_IRR, lvt))
 			return false;
 		apic->count_from = due;
 	} else {
@@ -515,6 +535,8 @@ static void write_lvt(struct vtr_lapic *apic, u32 nr, u32 value, const struct vt
 {
 	enum timer_mode before = timer_mode(apic);
 
+	if (nr == VTR_LAPIC_LVT_TIMER && before == PERIODIC && timer_masked(apic))
+		skip_periods(apic, now->ns);
 	value &= lvt_writable(nr);
 	if (!software_enabled(apic))
 		value |= LVT_MASKED;
