@@ -69,7 +69,6 @@ static struct vtr_vcpu *least_busy(struct vtr_irqchip *chip, const struct vtr_la
 {
 	struct vtr_vcpu *best = NULL;
 
-	chip->turn++;
 	for (unsigned int i = 0; i < VTR_MAX_VCPUS; i++) {
 		struct vtr_vcpu *vcpu = READ_ONCE(chip->vm->vcpus[(chip->turn + i) % VTR_MAX_VCPUS]);
 
@@ -78,6 +77,8 @@ static struct vtr_vcpu *least_busy(struct vtr_irqchip *chip, const struct vtr_la
 		if (!best || vtr_lapic_ppr(&vcpu->lapic) < vtr_lapic_ppr(&best->lapic))
 			best = vcpu;
 	}
+	if (best)
+		chip->turn = best->id + 1;
 	return best;
 }
 
