@@ -165,7 +165,9 @@ int vtr_irqchip_set_line(struct vtr_vm *vm, const struct vtr_irq_line *args)
  * @vm: the VM
  * @args: checked for size by the caller
  *
- * SDM 3A "Message Signalled Interrupts" (11.11).
+ * SDM 3A "Message Signalled Interrupts" (11.11).  There the bit for a logical
+ * destination counts only together with the redirection hint; chipsets take it by
+ * itself, and Linux relies on that.
  * Context: any process.
  * Return: 0; -ENODEV: the VM has no interrupt controllers; -EINVAL: no address
  * of a local APIC.
@@ -175,7 +177,7 @@ int vtr_irqchip_send_msi(struct vtr_vm *vm, const struct vtr_msi *args)
 	struct vtr_irqchip *chip = vm->irqchip;
 	struct vtr_irq_message message = {
 		.dest = args->address >> 12 & 0xff,
-		.logical = (args->address & 0xc) == 0xc,
+		.logical = args->address & BIT(2),
 		.mode = args->data >> 8 & 7,
 		.vector = args->data,
 		.level = args->data & BIT(15),
@@ -186,6 +188,9 @@ int vtr_irqchip_send_msi(struct vtr_vm *vm, const struct vtr_msi *args)
 	if (args->flags || args->pad || args->address >> 20 != VTR_APIC_BASE >> 20)
 		return -EINVAL;
 	message.broadcast = message.dest == 0xff && !message.logical;
+	/* The hint: to the one of them that is least busy. */
+	if (args->address & BIT(3) && message.mode == VTR_DELIVER_FIXED)
+		message.mode = VTR_DELIVER_LOWEST;
 	spin_lock_irq(&chip->lock);
 	vtr_irqchip_send(chip, NULL, &message);
 	spin_unlock_irq(&chip->lock);
