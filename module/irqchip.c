@@ -203,14 +203,18 @@ int vtr_irqchip_send_msi(struct vtr_vm *vm, const struct vtr_msi *args)
  * A periodic timer may be due again before the guest has taken the tick before,
  * because the guest keeps interrupts off, or the vCPU's thread had to wait for a
  * core.  Then it rests until that tick is taken (after_taking()), and is due at
- * once: the guest counts each tick, though late.
+ * once: the guest counts each tick, though late.  Ticks that are masked are lost, and
+ * cost the host no timer.
  */
 
-/* Both clocks of a vCPU.  Context: its thread, loaded, preemption off. */
+/*
+ * Both clocks of a vCPU.  The guest's is read first: what comes between makes a
+ * deadline late, never early.  Context: its thread, loaded, preemption off.
+ */
 void vtr_irqchip_now(struct vtr_vcpu *vcpu, struct vtr_moment *now)
 {
-	now->ns = ktime_get_ns();
 	now->tsc = vtr_tsc_read(vcpu);
+	now->ns = ktime_get_ns();
 	now->tsc_khz = vcpu->tsc_khz;
 }
 
