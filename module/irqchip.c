@@ -108,6 +108,8 @@ void vtr_irqchip_send(struct vtr_irqchip *chip, const struct vtr_lapic *from,
 	}
 }
 
+static void resume_pit(struct vtr_irqchip *chip, u64 now);
+
 /* The I/O APIC or the 8259 has changed: pass on what follows.  Context: locked. */
 void vtr_irqchip_settle(struct vtr_irqchip *chip)
 {
@@ -119,6 +121,8 @@ void vtr_irqchip_settle(struct vtr_irqchip *chip)
 	vcpu = wired(chip);
 	if (vcpu && takes_extint(vcpu))
 		tell(vcpu);
+	if (chip->pit_waits)
+		resume_pit(chip, ktime_get_ns());
 }
 
 /* ---- lines ------------------------------------------------------------------------------ */
@@ -276,6 +280,17 @@ static bool tick_waits(struct vtr_irqchip *chip)
 	return false;
 }
 
+/* Its tick has been taken or thrown away, or perhaps its line is open again. */
+static void resume_pit(struct vtr_irqchip *chip, u64 now)
+{
+	if (!chip->pit_waits || tick_waits(chip))
+		return;
+	if (chip->pit_unheard)
+		vtr_i8254_skip(&chip->pit, now);
+	chip->pit_waits = chip->pit_unheard = false;
+	vtr_irqchip_arm_pit(chip, now);
+}
+
 static enum hrtimer_restart pit_tick(struct hrtimer *timer)
 {
 	struct vtr_irqchip *chip = container_of(timer, struct vtr_irqchip, pit_timer);
@@ -288,7 +303,8 @@ static enum hrtimer_restart pit_tick(struct hrtimer *timer)
 		/* The output was low for a moment and is high again. */
 		set_line(chip, TIMER_LINE, false);
 		set_line(chip, TIMER_LINE, true);
-		chip->pit_waits = vtr_i8254_due(&chip->pit) && vtr_i8254_due(&chip->pit) <= now;
+		chip->pit_unheard = !tick_waits(chip);
+		chip->pit_waits = chip->pit_unheard || vtr_i8254_due(&chip->pit) <= now;
 		if (!chip->pit_waits)
 			vtr_irqchip_arm_pit(chip, now);
 	}
@@ -315,10 +331,7 @@ static void after_taking(struct vtr_vcpu *vcpu, u8 vector)
 	vtr_irqchip_now(vcpu, &now);
 	if (vtr_lapic_is_tick(&vcpu->lapic, vector))
 		vtr_irqchip_arm(vcpu, &now);
-	if (chip->pit_waits && !tick_waits(chip)) {
-		chip->pit_waits = false;
-		vtr_irqchip_arm_pit(chip, now.ns);
-	}
+	resume_pit(chip, now.ns);
 }
 
 static u8 take_vector(struct vtr_vcpu *vcpu, int vector)
@@ -418,8 +431,10 @@ bool vtr_irqchip_rests(struct vtr_vcpu *vcpu)
 		return false;
 	preempt_disable();
 	spin_lock_irqsave(&chip->lock, flags);
-	if (vcpu->lapic.init)
+	if (vcpu->lapic.init) {
 		take_init(vcpu);
+		vtr_irqchip_settle(chip);
+	}
 	if (vcpu->activity == VTR_WAIT_SIPI && vcpu->lapic.sipi)
 		take_sipi(vcpu);
 	/* Running processors ignore it: SDM 3A "Interrupt Command Register (ICR)". */

@@ -37,6 +37,7 @@ struct vtr_irqchip {
 	struct vtr_i8254 pit;
 	struct hrtimer pit_timer;
 	bool pit_waits;
+	bool pit_unheard;
 	unsigned int turn;
 };
 
