@@ -344,6 +344,13 @@ static u8 take_vector(struct vtr_vcpu *vcpu, int vector)
 	return vector;
 }
 
+/* Will the next event be an NMI?  One that is blocked keeps no interrupt away. */
+static bool takes_nmi(struct vtr_vcpu *vcpu)
+{
+	return (vcpu->nmi_pending || vcpu->lapic.nmi) &&
+	       vtr_backend->can_inject(vcpu, VTR_EVENT_NMI);
+}
+
 /**
  * vtr_irqchip_deliver() - choose what the next entry brings
  * @vcpu: the vCPU
@@ -365,8 +372,11 @@ void vtr_irqchip_deliver(struct vtr_vcpu *vcpu)
 		vcpu->lapic.nmi = false;
 		vcpu->nmi_pending = true;
 	}
+	/* An INIT that came since the run loop looked: must_not_enter() sees the request. */
+	if (vcpu->lapic.init)
+		set_bit(VTR_REQ_EVENT, &vcpu->requests);
 	vector = next_vector(vcpu);
-	if (vector >= 0 && !vcpu->queued.kind && !vcpu->nmi_pending &&
+	if (vector >= 0 && !vcpu->queued.kind && !takes_nmi(vcpu) &&
 	    vtr_backend->can_inject(vcpu, VTR_EVENT_INTERRUPT)) {
 		vcpu->queued = (struct vtr_event) {
 			.kind = VTR_EVENT_INTERRUPT, .vector = take_vector(vcpu, vector),
@@ -412,7 +422,7 @@ static void take_sipi(struct vtr_vcpu *vcpu)
 /* Is there an event that ends a HLT?  Context: locked, loaded. */
 static bool event_for_halted(struct vtr_vcpu *vcpu)
 {
-	return vcpu->queued.kind || vcpu->nmi_pending || vcpu->lapic.nmi ||
+	return vcpu->queued.kind || takes_nmi(vcpu) ||
 	       (next_vector(vcpu) >= 0 && vtr_backend->can_inject(vcpu, VTR_EVENT_INTERRUPT));
 }
 
