@@ -458,11 +458,11 @@ bool vtr_irqchip_rests(struct vtr_vcpu *vcpu)
 	return vcpu->activity == VTR_HALTED || vcpu->activity == VTR_WAIT_SIPI;
 }
 
-/* Something else than an event wants the vCPU's thread. */
+/* Something else than an event wants the vCPU's thread; a flush has time until the entry. */
 static bool is_wanted(struct vtr_vcpu *vcpu)
 {
 	return READ_ONCE(vcpu->run->immediate_exit) || vtr_vm_dead(vcpu->vm) ||
-	       READ_ONCE(vcpu->requests) & ~BIT(VTR_REQ_EVENT);
+	       READ_ONCE(vcpu->requests) & ~(BIT(VTR_REQ_EVENT) | BIT(VTR_REQ_FLUSH));
 }
 
 /**
