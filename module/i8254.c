@@ -159,6 +159,16 @@ bool vtr_i8254_expire(struct vtr_i8254 *pit, u64 now)
 	return true;
 }
 
+/* Nobody could hear channel 0 for a while: what is over of its periods is lost. */
+void vtr_i8254_skip(struct vtr_i8254 *pit, u64 now)
+{
+	struct vtr_i8254_channel *c = &pit->channel[0];
+	u64 length = to_ns(period(c));
+
+	if (is_periodic(c) && c->from && now > c->from)
+		c->from += div64_u64(now - c->from, length) * length;
+}
+
 /* ---- ports ----------------------------------------------------------------------- */
 
 /**

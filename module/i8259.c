@@ -28,6 +28,7 @@ static void reset_one(struct vtr_i8259_one *one)
 	*one = (struct vtr_i8259_one) { .lines = one->lines, .level = one->level };
 }
 
+/* As firmware leaves them: all lines are masked.  Vectors are up to the guest. */
 /**
  * vtr_i8259_reset() - power-up state
  * @pic: the pair
@@ -35,6 +36,7 @@ static void reset_one(struct vtr_i8259_one *one)
 void vtr_i8259_reset(struct vtr_i8259 *pic)
 {
 	memset(pic, 0, sizeof(*pic));
+	pic->one[0].imr = pic->one[1].imr = 0xff;
 }
 
 /* ---- priorities ------------------------------------------------------------------ */

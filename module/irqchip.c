@@ -69,7 +69,6 @@ static struct vtr_vcpu *least_busy(struct vtr_irqchip *chip, const struct vtr_la
 {
 	struct vtr_vcpu *best = NULL;
 
-	chip->turn++;
 	for (unsigned int i = 0; i < VTR_MAX_VCPUS; i++) {
 		unsigned int id = (chip->turn + i) % VTR_MAX_VCPUS;
 		struct vtr_vcpu *vcpu = READ_ONCE(chip->vm->vcpus[id]);
@@ -79,6 +78,8 @@ static struct vtr_vcpu *least_busy(struct vtr_irqchip *chip, const struct vtr_la
 		if (!best || vtr_lapic_ppr(&vcpu->lapic) < vtr_lapic_ppr(&best->lapic))
 			best = vcpu;
 	}
+	if (best)
+		chip->turn = best->id + 1;
 	return best;
 }
 
@@ -110,6 +111,8 @@ void vtr_irqchip_send(struct vtr_irqchip *chip, const struct vtr_lapic *from,
 	}
 }
 
+static void resume_pit(struct vtr_irqchip *chip, u64 now);
+
 /**
  * vtr_irqchip_settle() - the I/O APIC or the 8259 has changed: pass on what follows
  * @chip: the VM's controllers, locked
@@ -126,6 +129,8 @@ void vtr_irqchip_settle(struct vtr_irqchip *chip)
 	vcpu = wired(chip);
 	if (vcpu && takes_extint(vcpu))
 		tell(vcpu);
+	if (chip->pit_waits)
+		resume_pit(chip, ktime_get_ns());
 }
 
 /* ---- lines ----------------------------------------------------------------------- */
@@ -172,7 +177,9 @@ int vtr_irqchip_set_line(struct vtr_vm *vm, const struct vtr_irq_line *args)
  * @vm: the VM
  * @args: checked for size by the caller
  *
- * SDM 3A "Message Signalled Interrupts" (11.11).
+ * SDM 3A "Message Signalled Interrupts" (11.11).  There the bit for a logical
+ * destination counts only together with the redirection hint; chipsets take it by
+ * itself, and Linux relies on that.
  * Context: any process.
  * Return: 0; -ENODEV: the VM has no interrupt controllers; -EINVAL: no address
  * of a local APIC.
@@ -182,7 +189,7 @@ int vtr_irqchip_send_msi(struct vtr_vm *vm, const struct vtr_msi *args)
 	struct vtr_irqchip *chip = vm->irqchip;
 	struct vtr_irq_message message = {
 		.dest = args->address >> 12 & 0xff,
-		.logical = (args->address & 0xc) == 0xc,
+		.logical = args->address & BIT(2),
 		.mode = args->data >> 8 & 7,
 		.vector = args->data,
 		.level = args->data & BIT(15),
@@ -193,6 +200,9 @@ int vtr_irqchip_send_msi(struct vtr_vm *vm, const struct vtr_msi *args)
 	if (args->flags || args->pad || args->address >> 20 != VTR_APIC_BASE >> 20)
 		return -EINVAL;
 	message.broadcast = message.dest == 0xff && !message.logical;
+	/* The hint: to the one of them that is least busy. */
+	if (args->address & BIT(3) && message.mode == VTR_DELIVER_FIXED)
+		message.mode = VTR_DELIVER_LOWEST;
 	spin_lock_irq(&chip->lock);
 	vtr_irqchip_send(chip, NULL, &message);
 	spin_unlock_irq(&chip->lock);
@@ -200,37 +210,27 @@ int vtr_irqchip_send_msi(struct vtr_vm *vm, const struct vtr_msi *args)
 }
 
 /*
- * ---- timers ----------------------------------------------------------------------
+ * ---- timers -----------------------------------------------------------------------------
  *
  * A periodic timer may be due again before the guest has taken the tick before,
  * because the guest keeps interrupts off, or the vCPU's thread had to wait for a
  * core.  Then it rests until that tick is taken (after_taking()), and is due at
- * once: the guest counts each tick, though late.
+ * once: the guest counts each tick, though late.  Ticks that are masked are lost, and
+ * cost the host no timer.
  */
-
-/*
- * A timer that starts itself again costs the host, not the guest, which may even
- * be stopped.  So it pauses at least that long; ticks that were due meanwhile come
- * one after the other, each when the one before was taken.
- */
-#define PAUSE_NS	(100 * NSEC_PER_USEC)
-
-static void arm_again(struct hrtimer *timer, u64 due, u64 now)
-{
-	hrtimer_start(timer, ns_to_ktime(max_t(u64, due, now + PAUSE_NS)), HRTIMER_MODE_ABS_HARD);
-}
 
 /**
  * vtr_irqchip_now() - both clocks of a vCPU
  * @vcpu: the vCPU
  * @now: out: the moment
  *
+ * The guest's is read first: what comes between makes a deadline late, never early.
  * Context: the vCPU's thread, loaded, preemption off.
  */
 void vtr_irqchip_now(struct vtr_vcpu *vcpu, struct vtr_moment *now)
 {
-	now->ns = ktime_get_ns();
 	now->tsc = vtr_tsc_read(vcpu);
+	now->ns = ktime_get_ns();
 	now->tsc_khz = vcpu->tsc_khz;
 }
 
@@ -249,6 +249,18 @@ void vtr_irqchip_arm(struct vtr_vcpu *vcpu, const struct vtr_moment *now)
 			      HRTIMER_MODE_ABS_HARD);
 	else	/* one that runs right now finds nothing to do */
 		hrtimer_try_to_cancel(&vcpu->lapic_timer);
+}
+
+/*
+ * A timer that starts itself again costs the host, not the guest, which may even
+ * be stopped.  So it pauses at least that long; ticks that were due meanwhile come
+ * one after the other, each when the one before was taken.
+ */
+#define PAUSE_NS	(100 * NSEC_PER_USEC)
+
+static void arm_again(struct hrtimer *timer, u64 due, u64 now)
+{
+	hrtimer_start(timer, ns_to_ktime(max_t(u64, due, now + PAUSE_NS)), HRTIMER_MODE_ABS_HARD);
 }
 
 static enum hrtimer_restart lapic_tick(struct hrtimer *timer)
@@ -305,10 +317,21 @@ static bool tick_waits(struct vtr_irqchip *chip)
 	return false;
 }
 
+/* Its tick has been taken or thrown away, or perhaps its line is open again. */
+static void resume_pit(struct vtr_irqchip *chip, u64 now)
+{
+	if (!chip->pit_waits || tick_waits(chip))
+		return;
+	if (chip->pit_unheard)
+		vtr_i8254_skip(&chip->pit, now);
+	chip->pit_waits = chip->pit_unheard = false;
+	vtr_irqchip_arm_pit(chip, now);
+}
+
 static enum hrtimer_restart pit_tick(struct hrtimer *timer)
 {
 	struct vtr_irqchip *chip = container_of(timer, struct vtr_irqchip, pit_timer);
-	u64 now = ktime_get_ns(), due;
+	u64 now = ktime_get_ns();
 	unsigned long flags;
 
 	spin_lock_irqsave(&chip->lock, flags);
@@ -317,10 +340,10 @@ static enum hrtimer_restart pit_tick(struct hrtimer *timer)
 		/* The output was low for a moment and is high again. */
 		set_line(chip, TIMER_LINE, false);
 		set_line(chip, TIMER_LINE, true);
-		due = vtr_i8254_due(&chip->pit);
-		chip->pit_waits = due && due <= now;
-		if (due > now)
-			arm_again(timer, due, now);
+		chip->pit_unheard = !tick_waits(chip);
+		chip->pit_waits = chip->pit_unheard || vtr_i8254_due(&chip->pit) <= now;
+		if (!chip->pit_waits)
+			vtr_irqchip_arm_pit(chip, now);
 	}
 	spin_unlock_irqrestore(&chip->lock, flags);
 	return HRTIMER_NORESTART;
@@ -345,10 +368,7 @@ static void after_taking(struct vtr_vcpu *vcpu, u8 vector)
 	vtr_irqchip_now(vcpu, &now);
 	if (vtr_lapic_is_tick(&vcpu->lapic, vector))
 		vtr_irqchip_arm(vcpu, &now);
-	if (chip->pit_waits && !tick_waits(chip)) {
-		chip->pit_waits = false;
-		vtr_irqchip_arm_pit(chip, now.ns);
-	}
+	resume_pit(chip, now.ns);
 }
 
 static u8 take_vector(struct vtr_vcpu *vcpu, int vector)
@@ -359,6 +379,13 @@ static u8 take_vector(struct vtr_vcpu *vcpu, int vector)
 		vtr_lapic_take(&vcpu->lapic, vector);
 	after_taking(vcpu, vector);
 	return vector;
+}
+
+/* Will the next event be an NMI?  One that is blocked keeps no interrupt away. */
+static bool takes_nmi(struct vtr_vcpu *vcpu)
+{
+	return (vcpu->nmi_pending || vcpu->lapic.nmi) &&
+	       vtr_backend->can_inject(vcpu, VTR_EVENT_NMI);
 }
 
 /**
@@ -373,7 +400,6 @@ void vtr_irqchip_deliver(struct vtr_vcpu *vcpu)
 {
 	struct vtr_irqchip *chip = vcpu->vm->irqchip;
 	unsigned long flags;
-	bool nmi_first;
 	int vector;
 
 	if (!chip || (!test_and_clear_bit(VTR_REQ_EVENT, &vcpu->requests) && !vcpu->irq_waits))
@@ -383,13 +409,11 @@ void vtr_irqchip_deliver(struct vtr_vcpu *vcpu)
 		vcpu->lapic.nmi = false;
 		vcpu->nmi_pending = true;
 	}
-	/* One that has come since vtr_irqchip_rests() has looked is taken before the entry. */
+	/* An INIT that came since the run loop looked: must_not_enter() sees the request. */
 	if (vcpu->lapic.init)
 		set_bit(VTR_REQ_EVENT, &vcpu->requests);
-	/* An NMI that is blocked itself must not keep an interrupt away. */
-	nmi_first = vcpu->nmi_pending && vtr_backend->can_inject(vcpu, VTR_EVENT_NMI);
 	vector = next_vector(vcpu);
-	if (vector >= 0 && !vcpu->queued.kind && !nmi_first &&
+	if (vector >= 0 && !vcpu->queued.kind && !takes_nmi(vcpu) &&
 	    vtr_backend->can_inject(vcpu, VTR_EVENT_INTERRUPT)) {
 		vcpu->queued = (struct vtr_event) {
 			.kind = VTR_EVENT_INTERRUPT, .vector = take_vector(vcpu, vector),
@@ -435,7 +459,7 @@ static void take_sipi(struct vtr_vcpu *vcpu)
 /* Is there an event that ends a HLT?  Context: locked, loaded. */
 static bool event_for_halted(struct vtr_vcpu *vcpu)
 {
-	return vcpu->queued.kind || vcpu->nmi_pending || vcpu->lapic.nmi ||
+	return vcpu->queued.kind || takes_nmi(vcpu) ||
 	       (next_vector(vcpu) >= 0 && vtr_backend->can_inject(vcpu, VTR_EVENT_INTERRUPT));
 }
 
@@ -456,8 +480,10 @@ bool vtr_irqchip_rests(struct vtr_vcpu *vcpu)
 		return false;
 	preempt_disable();
 	spin_lock_irqsave(&chip->lock, flags);
-	if (vcpu->lapic.init)
+	if (vcpu->lapic.init) {
 		take_init(vcpu);
+		vtr_irqchip_settle(chip);
+	}
 	if (vcpu->activity == VTR_WAIT_SIPI && vcpu->lapic.sipi)
 		take_sipi(vcpu);
 	/* Running processors ignore it: SDM 3A "Interrupt Command Register (ICR)". */
@@ -471,10 +497,7 @@ bool vtr_irqchip_rests(struct vtr_vcpu *vcpu)
 	return vcpu->activity == VTR_HALTED || vcpu->activity == VTR_WAIT_SIPI;
 }
 
-/*
- * Something else than an event wants the vCPU's thread.  A flush does not: it is
- * for the next entry, and only that clears the request.
- */
+/* Something else than an event wants the vCPU's thread; a flush has time until the entry. */
 static bool is_wanted(struct vtr_vcpu *vcpu)
 {
 	return READ_ONCE(vcpu->run->immediate_exit) || vtr_vm_dead(vcpu->vm) ||

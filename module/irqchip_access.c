@@ -78,8 +78,6 @@ static void follow(struct vtr_vcpu *vcpu, const struct vtr_lapic_effect *effect,
 		vtr_irqchip_send(chip, &vcpu->lapic, &effect->ipi);
 	if (effect->what & VTR_LAPIC_ENDS)
 		vtr_ioapic_eoi(&chip->ioapic, effect->vector);
-	/* Its own thread will look before the next entry: no need to tell it. */
-	set_bit(VTR_REQ_EVENT, &vcpu->requests);
 	vtr_irqchip_settle(chip);
 }
 
@@ -101,6 +99,11 @@ static int access_lapic(struct vtr_vcpu *vcpu, u32 nr, bool write, u64 *data)
 	} else {
 		err = vtr_lapic_read(&vcpu->lapic, nr, &now, data);
 	}
+	/*
+	 * Its own thread will look before the next entry: no need to tell it.  Reading
+	 * can raise an interrupt, too: that of an error.
+	 */
+	set_bit(VTR_REQ_EVENT, &vcpu->requests);
 	spin_unlock_irqrestore(&chip->lock, flags);
 	preempt_enable();
 	return err;
@@ -172,10 +175,11 @@ static int write_base(struct vtr_vcpu *vcpu, u64 value)
 	vtr_irqchip_now(vcpu, &now);
 	spin_lock_irqsave(&chip->lock, flags);
 	err = vtr_lapic_set_base(&vcpu->lapic, value, vtr_backend->info.gpa_bits);
-	/* Off, its priority is gone, and the 8259 reaches the processor. */
+	/* Switching off is a reset, and leaves the pin of the 8259. */
 	vcpu->cr8 = vcpu->lapic.reg[VTR_LAPIC_TPR] >> 4;
-	set_bit(VTR_REQ_EVENT, &vcpu->requests);
 	vtr_irqchip_arm(vcpu, &now);
+	set_bit(VTR_REQ_EVENT, &vcpu->requests);
+	vtr_irqchip_settle(chip);
 	spin_unlock_irqrestore(&chip->lock, flags);
 	return err;
 }

@@ -20,7 +20,6 @@
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
-#include <linux/time64.h>
 
 #include "lapic.h"
 
@@ -42,8 +41,8 @@
 #define ESR_BAD_VECTOR		BIT(6)
 #define ESR_BAD_REGISTER	BIT(7)
 
-/* 146 years, in ms: what is later never comes, and fits into no counter of ns. */
-#define FARTHEST_MS		((1ULL << 62) / NSEC_PER_MSEC)
+/* 139 years: such a deadline never comes, and in ns it would not fit into 64 bits. */
+#define NEVER_MS		BIT_ULL(42)
 
 enum timer_mode { ONE_SHOT, PERIODIC, DEADLINE, RESERVED };
 
@@ -90,7 +89,7 @@ static void mask_all(struct vtr_lapic *apic)
 }
 
 /* Registers that look different in x2APIC mode: SDM 3A "x2APIC State Transitions". */
-static void enter_x2apic(struct vtr_lapic *apic)
+static void set_x2apic_ids(struct vtr_lapic *apic)
 {
 	apic->reg[VTR_LAPIC_ID] = apic->id;
 	apic->reg[VTR_LAPIC_LDR] = (apic->id >> 4) << 16 | BIT(apic->id & 0xf);
@@ -101,10 +100,8 @@ static void enter_x2apic(struct vtr_lapic *apic)
  * vtr_lapic_reset() - power-up state of all registers but IA32_APIC_BASE
  * @apic: the APIC
  *
- * An INIT does the same: x2APIC mode stays, and with it the id and what is
- * derived from it.
- * SDM 3A "Local APIC State After Power-Up or Reset" (11.4.7.1), "x2APIC State
- * Transitions" (11.12.5).
+ * An INIT does the same.
+ * SDM 3A "Local APIC State After Power-Up or Reset" (11.4.7.1).
  */
 void vtr_lapic_reset(struct vtr_lapic *apic)
 {
@@ -114,12 +111,13 @@ void vtr_lapic_reset(struct vtr_lapic *apic)
 	apic->reg[VTR_LAPIC_DFR] = DFR_FLAT;
 	apic->reg[VTR_LAPIC_SVR] = 0xff;
 	mask_all(apic);
+	/* An INIT does not leave x2APIC mode: there both ids are fixed. */
+	if (vtr_lapic_x2(apic))
+		set_x2apic_ids(apic);
 	apic->new_errors = 0;
 	apic->tsc_deadline = 0;
 	apic->count_from = 0;
 	apic->nmi = false;
-	if (vtr_lapic_x2(apic))
-		enter_x2apic(apic);
 }
 
 /**
@@ -156,7 +154,7 @@ int vtr_lapic_set_base(struct vtr_lapic *apic, u64 value, unsigned int gpa_bits)
 	u64 known = VTR_APIC_BASE_BSP | VTR_APIC_BASE_X2 | VTR_APIC_BASE_ON |
 		    GENMASK_ULL(gpa_bits - 1, 12);
 	bool on = value & VTR_APIC_BASE_ON, x2 = value & VTR_APIC_BASE_X2;
-	u64 old = apic->base;
+	bool goes_off = vtr_lapic_on(apic) && !on;
 
 	if (value & ~known || (x2 && !on))
 		return -EINVAL;
@@ -165,11 +163,11 @@ int vtr_lapic_set_base(struct vtr_lapic *apic, u64 value, unsigned int gpa_bits)
 		return -EINVAL;
 	if (x2 && !vtr_lapic_on(apic))
 		return -EINVAL;
+	if (x2 && !vtr_lapic_x2(apic))
+		set_x2apic_ids(apic);
 	apic->base = value;
-	if (old & VTR_APIC_BASE_ON && !on)
+	if (goes_off)
 		vtr_lapic_reset(apic);
-	if (x2 && !(old & VTR_APIC_BASE_X2))
-		enter_x2apic(apic);
 	return 0;
 }
 
@@ -295,6 +293,9 @@ bool vtr_lapic_matches(const struct vtr_lapic *apic, const struct vtr_lapic *fro
 {
 	if (!vtr_lapic_on(apic))
 		return false;
+	/* Whoever could not take it is no candidate. */
+	if (message->mode == VTR_DELIVER_LOWEST && !software_enabled(apic))
+		return false;
 	switch (message->shorthand) {
 	case VTR_TO_SELF:
 		return apic == from;
@@ -380,8 +381,11 @@ static u32 current_count(const struct vtr_lapic *apic, u64 now)
 	u32 initial = apic->reg[VTR_LAPIC_INITIAL];
 	u64 gone;
 
-	if (!apic->count_from || now < apic->count_from)
-		return apic->count_from ? initial : 0;
+	if (!apic->count_from)
+		return 0;
+	/* A slower divider may let a count have begun before the clock: a difference counts. */
+	if ((s64)(now - apic->count_from) < 0)
+		return initial;
 	gone = div64_u64(now - apic->count_from, count_ns(apic));
 	if (timer_mode(apic) == PERIODIC)
 		return initial - (u32)(gone - div64_u64(gone, initial) * initial);
@@ -395,17 +399,34 @@ static void start_count(struct vtr_lapic *apic, const struct vtr_moment *now)
 	apic->count_from = counts ? now->ns : 0;
 }
 
+static bool timer_masked(const struct vtr_lapic *apic)
+{
+	return apic->reg[VTR_LAPIC_LVT_TIMER] & LVT_MASKED;
+}
+
+/* Periods that nobody could hear are over: the present one is what counts. */
+static void skip_periods(struct vtr_lapic *apic, u64 now)
+{
+	u64 period = apic->reg[VTR_LAPIC_INITIAL] * count_ns(apic);
+
+	if (apic->count_from && (s64)(now - apic->count_from) > 0)
+		apic->count_from += div64_u64(now - apic->count_from, period) * period;
+}
+
 /**
  * vtr_lapic_timer_due() - when does the timer expire?
  * @apic: the APIC
  * @now: both clocks
  *
- * Return: the moment on the host's clock, ns; 0: never.  It may lie in the past.
+ * Return: the moment on the host's clock, ns; 0: never, or, periodic and masked,
+ * unheard.  It may lie in the past.
  */
 u64 vtr_lapic_timer_due(const struct vtr_lapic *apic, const struct vtr_moment *now)
 {
 	u64 left;
 
+	if (timer_mode(apic) == PERIODIC && timer_masked(apic))
+		return 0;
 	if (timer_mode(apic) != DEADLINE)
 		return apic->count_from ?
 		       apic->count_from + apic->reg[VTR_LAPIC_INITIAL] * count_ns(apic) : 0;
@@ -414,19 +435,10 @@ u64 vtr_lapic_timer_due(const struct vtr_lapic *apic, const struct vtr_moment *n
 	if (apic->tsc_deadline <= now->tsc)
 		return now->ns;
 	left = apic->tsc_deadline - now->tsc;
-	/* The division below must not overflow: on x86 that is an exception in the host. */
-	if (div_u64(left, now->tsc_khz) >= FARTHEST_MS)
+	if (div_u64(left, now->tsc_khz) >= NEVER_MS)
 		return 0;
 	/* Rounded up: an interrupt that comes early is a bug in the guest's eyes. */
 	return now->ns + mul_u64_u32_div(left, 1000000, now->tsc_khz) + 1;
-}
-
-/* When the period that is over at @due is over, which one begins? */
-static u64 next_period(const struct vtr_lapic *apic, u64 due, u64 now, bool counted)
-{
-	u64 period = apic->reg[VTR_LAPIC_INITIAL] * count_ns(apic);
-
-	return counted ? due : due + div64_u64(now - due, period) * period;
 }
 
 /**
@@ -435,23 +447,20 @@ static u64 next_period(const struct vtr_lapic *apic, u64 due, u64 now, bool coun
  * @now: both clocks
  *
  * A periodic timer that has fallen behind expires again as soon as the tick
- * before was taken, so that a guest counts all of them.  Nobody counts those of a
- * masked timer: it catches up at once.
+ * before was taken, so that a guest counts all of them.
  * Return: true if it has expired; then there may be a new interrupt.
  */
 bool vtr_lapic_timer_expire(struct vtr_lapic *apic, const struct vtr_moment *now)
 {
 	u32 lvt = apic->reg[VTR_LAPIC_LVT_TIMER];
 	u64 due = vtr_lapic_timer_due(apic, now);
-	/* A vector that cannot be delivered is never taken. */
-	bool counted = !(lvt & LVT_MASKED) && (lvt & 0xff) >= 16;
 
 	if (!due || due > now->ns)
 		return false;
 	if (timer_mode(apic) == PERIODIC) {
-		if (counted && test_vector(apic, VTR_LAPIC_IRR, lvt))
+		if (test_vector(apic, VTR_LAPIC_IRR, lvt))
 			return false;
-		apic->count_from = next_period(apic, due, now->ns, counted);
+		apic->count_from = due;
 	} else {
 		apic->count_from = 0;
 		apic->tsc_deadline = 0;
@@ -585,6 +594,8 @@ static void write_lvt(struct vtr_lapic *apic, u32 nr, u32 value, const struct vt
 {
 	bool had_deadline = timer_mode(apic) == DEADLINE;
 
+	if (nr == VTR_LAPIC_LVT_TIMER && timer_mode(apic) == PERIODIC && timer_masked(apic))
+		skip_periods(apic, now->ns);
 	value &= lvt_writable(nr);
 	if (!software_enabled(apic))
 		value |= LVT_MASKED;

@@ -207,12 +207,12 @@ static int events_check(struct vtr_vcpu *vcpu, const void *payload, u32 bytes)
 {
 	const struct vtr_events *e = payload;
 	const u8 both = VTR_SHADOW_STI | VTR_SHADOW_MOV_SS;
-	/* Who has no interrupt controllers in the module gets no start-up IPI. */
-	const u8 last = vcpu->vm->irqchip ? VTR_WAIT_SIPI : VTR_SHUTDOWN;
 	const u32 debug = VTR_PENDING_BREAKPOINTS | VTR_PENDING_ENABLED | VTR_PENDING_STEP;
+	/* Only the module's controllers can start a processor. */
+	const u8 activities = vcpu->vm->irqchip ? VTR_WAIT_SIPI : VTR_SHUTDOWN;
 
 	if (e->interrupt_shadow & ~both || e->interrupt_shadow == both ||
-	    e->nmi_blocked > 1 || e->nmi_pending > 1 || e->activity > last ||
+	    e->nmi_blocked > 1 || e->nmi_pending > 1 || e->activity > activities ||
 	    e->pending_debug & ~debug)
 		return -EINVAL;
 	return vtr_event_check(&e->in_flight);

@@ -210,14 +210,15 @@ void vtr_vm_kick_all(struct vtr_vm *vm, enum vtr_request request, bool wait)
 		set_bit(request, &vcpu->requests);
 		/* Request before mode: see enum vtr_vcpu_mode. */
 		smp_mb__after_atomic();
+		/* Or it sleeps in a HLT; a flush has time until it enters again. */
+		if (request != VTR_REQ_FLUSH)
+			wake_up(&vcpu->rest_wait);
 		if (READ_ONCE(vcpu->mode) == VTR_MODE_IN_GUEST) {
 			int cpu = READ_ONCE(vcpu->cpu);
 
 			if (cpu >= 0 && cpu != this_cpu)
 				cpumask_set_cpu(cpu, mask);
 		}
-		/* It may sleep in vtr_irqchip_wait(). */
-		wake_up(&vcpu->rest_wait);
 	}
 	if (!cpumask_empty(mask))
 		smp_call_function_many(mask, acknowledge_kick, NULL, wait);

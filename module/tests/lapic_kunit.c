@@ -213,17 +213,6 @@ static void x2apic_has_an_id_of_its_own_and_a_fixed_ldr(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, put(f, VTR_LAPIC_EOI, 1), -EINVAL);
 	KUNIT_EXPECT_EQ(test, put(f, VTR_LAPIC_TPR, 0x100), -EINVAL);
 	KUNIT_EXPECT_EQ(test, put(f, VTR_LAPIC_EOI, 0), 0);
-	/* An INIT keeps the mode, and what follows from the id. */
-	put(f, VTR_LAPIC_TPR, 0x20);
-	vtr_lapic_reset(&f->apic);
-	KUNIT_EXPECT_EQ(test, get(f, VTR_LAPIC_TPR), 0);
-	KUNIT_EXPECT_EQ(test, get(f, VTR_LAPIC_ID), 0x25);
-	KUNIT_EXPECT_EQ(test, get(f, VTR_LAPIC_LDR), 2 << 16 | 1 << 5);
-	/* Off and on again it is an xAPIC. */
-	vtr_lapic_set_base(&f->apic, VTR_APIC_BASE, 39);
-	vtr_lapic_set_base(&f->apic, VTR_APIC_BASE | VTR_APIC_BASE_ON, 39);
-	KUNIT_EXPECT_EQ(test, get(f, VTR_LAPIC_ID), 0x25 << 24);
-	KUNIT_EXPECT_EQ(test, get(f, VTR_LAPIC_LDR), 0);
 }
 
 /* ---- messages -------------------------------------------------------------------------- */
@@ -443,13 +432,26 @@ static void a_deadline_is_a_moment_of_the_guests_counter(struct kunit *test)
 	/* A moment that is over is now. */
 	vtr_lapic_set_deadline(&f->apic, 1);
 	KUNIT_EXPECT_EQ(test, vtr_lapic_timer_due(&f->apic, &f->now), f->now.ns);
-	/* One that no counter of nanoseconds holds never comes, at whatever rate. */
-	f->now.tsc_khz = 1000;
+}
+
+/* In ns such a moment does not fit into 64 bits. */
+static void a_deadline_in_a_thousand_years_is_never(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	switch_on(f);
+	f->now.tsc_khz = 10000;
+	put(f, VTR_LAPIC_LVT_TIMER, BIT(18) | 0x34);
 	vtr_lapic_set_deadline(&f->apic, ~0ULL);
 	KUNIT_EXPECT_EQ(test, vtr_lapic_timer_due(&f->apic, &f->now), 0);
-	vtr_lapic_set_deadline(&f->apic, f->now.tsc + 1000ULL * 1000 * 3600);
+	vtr_lapic_set_deadline(&f->apic, 1ULL << 62);
+	KUNIT_EXPECT_EQ(test, vtr_lapic_timer_due(&f->apic, &f->now), 0);
+	KUNIT_EXPECT_FALSE(test, vtr_lapic_timer_expire(&f->apic, &f->now));
+	KUNIT_EXPECT_EQ(test, vtr_lapic_get_deadline(&f->apic), 1ULL << 62);
+	/* A hundred years are a moment like others. */
+	vtr_lapic_set_deadline(&f->apic, f->now.tsc + 100ULL * 365 * 86400 * 10000 * 1000);
 	KUNIT_EXPECT_EQ(test, vtr_lapic_timer_due(&f->apic, &f->now),
-			f->now.ns + 3600ULL * NSEC_PER_SEC + 1);
+			f->now.ns + 100ULL * 365 * 86400 * NSEC_PER_SEC + 1);
 }
 
 static void changing_the_mode_stops_it(struct kunit *test)
@@ -478,23 +480,64 @@ static void a_masked_timer_runs_and_is_silent(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vtr_lapic_next(&f->apic), -1);
 }
 
-static void nobody_counts_masked_ticks(struct kunit *test)
+/* Nobody hears its ticks: it needs no timer of the host, and none is made up for. */
+static void ticks_that_are_masked_are_lost(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 	u64 begun = f->now.ns, period = 10 * VTR_CRYSTAL_NS;
 
 	switch_on(f);
-	put(f, VTR_LAPIC_LVT_TIMER, MASKED | BIT(17) | 0x33);
 	put(f, VTR_LAPIC_DIVIDE, 0xb);
+	put(f, VTR_LAPIC_LVT_TIMER, MASKED | BIT(17) | 0x33);
 	put(f, VTR_LAPIC_INITIAL, 10);
-	at(f, begun + 1000 * period + 1);
-	KUNIT_EXPECT_TRUE(test, vtr_lapic_timer_expire(&f->apic, &f->now));
-	KUNIT_EXPECT_EQ(test, vtr_lapic_timer_due(&f->apic, &f->now), begun + 1001 * period);
+	KUNIT_EXPECT_EQ(test, vtr_lapic_timer_due(&f->apic, &f->now), 0);
+	at(f, begun + 1000 * period + 3 * VTR_CRYSTAL_NS);
+	KUNIT_EXPECT_EQ(test, get(f, VTR_LAPIC_CURRENT), 7);
 	put(f, VTR_LAPIC_LVT_TIMER, BIT(17) | 0x33);
-	KUNIT_EXPECT_FALSE(test, vtr_lapic_timer_expire(&f->apic, &f->now));
-	at(f, begun + 1001 * period);
-	KUNIT_EXPECT_TRUE(test, vtr_lapic_timer_expire(&f->apic, &f->now));
-	KUNIT_EXPECT_EQ(test, vtr_lapic_next(&f->apic), 0x33);
+	KUNIT_EXPECT_EQ(test, vtr_lapic_timer_due(&f->apic, &f->now), begun + 1001 * period);
+}
+
+/* With a slower divider the count seems to have begun before the clock did. */
+static void the_divider_changes_on_the_way(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	switch_on(f);
+	f->now.ns = 1000;
+	put(f, VTR_LAPIC_DIVIDE, 0xb);
+	put(f, VTR_LAPIC_LVT_TIMER, 0x33);
+	put(f, VTR_LAPIC_INITIAL, 100);
+	at(f, 1000 + 50 * VTR_CRYSTAL_NS);
+	put(f, VTR_LAPIC_DIVIDE, 0xa);		/* by 128 */
+	KUNIT_EXPECT_EQ(test, get(f, VTR_LAPIC_CURRENT), 50);
+	KUNIT_EXPECT_EQ(test, vtr_lapic_timer_due(&f->apic, &f->now),
+			f->now.ns + 50 * 128 * VTR_CRYSTAL_NS);
+	at(f, f->now.ns + 10 * 128 * VTR_CRYSTAL_NS);
+	KUNIT_EXPECT_EQ(test, get(f, VTR_LAPIC_CURRENT), 40);
+}
+
+/* SDM 3A "x2APIC State Transitions": an INIT keeps the mode and both ids. */
+static void an_init_stays_in_x2apic_mode(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	u64 ldr;
+
+	KUNIT_EXPECT_EQ(test, vtr_lapic_set_base(&f->apic, f->apic.base | VTR_APIC_BASE_X2, 39), 0);
+	ldr = get(f, VTR_LAPIC_LDR);
+	vtr_lapic_reset(&f->apic);
+	KUNIT_EXPECT_EQ(test, get(f, VTR_LAPIC_ID), 3);
+	KUNIT_EXPECT_EQ(test, get(f, VTR_LAPIC_LDR), ldr);
+	KUNIT_EXPECT_EQ(test, ldr, BIT(3));
+}
+
+static void who_is_switched_off_is_no_candidate(struct kunit *test)
+{
+	const struct vtr_irq_message all = { .mode = VTR_DELIVER_LOWEST, .broadcast = true };
+	struct fixture *f = test->priv;
+
+	KUNIT_EXPECT_FALSE(test, vtr_lapic_matches(&f->apic, NULL, &all));
+	switch_on(f);
+	KUNIT_EXPECT_TRUE(test, vtr_lapic_matches(&f->apic, NULL, &all));
 }
 
 static struct kunit_case cases[] = {
@@ -515,9 +558,13 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(the_clock_is_divided),
 	KUNIT_CASE(periodic_ticks_are_not_lost),
 	KUNIT_CASE(a_deadline_is_a_moment_of_the_guests_counter),
+	KUNIT_CASE(a_deadline_in_a_thousand_years_is_never),
 	KUNIT_CASE(changing_the_mode_stops_it),
 	KUNIT_CASE(a_masked_timer_runs_and_is_silent),
-	KUNIT_CASE(nobody_counts_masked_ticks),
+	KUNIT_CASE(ticks_that_are_masked_are_lost),
+	KUNIT_CASE(the_divider_changes_on_the_way),
+	KUNIT_CASE(an_init_stays_in_x2apic_mode),
+	KUNIT_CASE(who_is_switched_off_is_no_candidate),
 	{}
 };
 
