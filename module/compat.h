@@ -25,6 +25,8 @@
 
 #include <linux/entry-kvm.h>
 #include <linux/vtime.h>
+/* smp_send_reschedule() is a macro with a trace point from 6.4 on. */
+#include <trace/events/ipi.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/types.h>
 

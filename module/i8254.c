@@ -23,7 +23,7 @@
 #define STATUS_OUTPUT	BIT(7)
 #define STATUS_NULL	BIT(6)		/* the count has not been loaded */
 
-/* ---- time ---------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------ */
 
 static u64 to_ns(u64 counts)
 {
@@ -93,7 +93,7 @@ static bool output_of(const struct vtr_i8254_channel *c, u64 now)
 	}
 }
 
-/* ---- counting -------------------------------------------------------------------------------- */
+/* ---- counting -------------------------------------------------------------------- */
 
 static void start(struct vtr_i8254_channel *c, u64 now)
 {
@@ -159,8 +159,22 @@ bool vtr_i8254_expire(struct vtr_i8254 *pit, u64 now)
 	return true;
 }
 
-/* ---- ports ---------------------------------------------------------------------------------------- */
+/* Nobody could hear channel 0 for a while: what is over of its periods is lost. */
+void vtr_i8254_skip(struct vtr_i8254 *pit, u64 now)
+{
+	struct vtr_i8254_channel *c = &pit->channel[0];
+	u64 length = to_ns(period(c));
 
+	if (is_periodic(c) && c->from && now > c->from)
+		c->from += div64_u64(now - c->from, length) * length;
+}
+
+/* ---- ports ----------------------------------------------------------------------- */
+
+/**
+ * vtr_i8254_reset() - power-up state: no channel counts
+ * @pit: the timer
+ */
 void vtr_i8254_reset(struct vtr_i8254 *pit)
 {
 	memset(pit, 0, sizeof(*pit));
@@ -171,6 +185,12 @@ void vtr_i8254_reset(struct vtr_i8254 *pit)
 	}
 }
 
+/**
+ * vtr_i8254_has_port() - is a port one of the timer's?
+ * @port: the port
+ *
+ * Return: true for 40H to 43H and 61H.
+ */
 bool vtr_i8254_has_port(u16 port)
 {
 	return (port & ~3) == 0x40 || port == PORT_61;
@@ -270,7 +290,15 @@ static u8 read_count(struct vtr_i8254_channel *c, u64 now)
 	return high ? count >> 8 : count;
 }
 
-/* Ask vtr_i8254_due() afterwards. */
+/**
+ * vtr_i8254_write() - OUT
+ * @pit: the timer
+ * @port: one that vtr_i8254_has_port() knows
+ * @value: the byte
+ * @now: ns
+ *
+ * Ask vtr_i8254_due() afterwards.
+ */
 void vtr_i8254_write(struct vtr_i8254 *pit, u16 port, u8 value, u64 now)
 {
 	switch (port) {
@@ -286,6 +314,14 @@ void vtr_i8254_write(struct vtr_i8254 *pit, u16 port, u8 value, u64 now)
 	}
 }
 
+/**
+ * vtr_i8254_read() - IN
+ * @pit: the timer
+ * @port: one that vtr_i8254_has_port() knows
+ * @now: ns
+ *
+ * Return: the byte.
+ */
 u8 vtr_i8254_read(struct vtr_i8254 *pit, u16 port, u64 now)
 {
 	const struct vtr_i8254_channel *two = &pit->channel[2];

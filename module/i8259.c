@@ -28,12 +28,18 @@ static void reset_one(struct vtr_i8259_one *one)
 	*one = (struct vtr_i8259_one) { .lines = one->lines, .level = one->level };
 }
 
+/* As firmware leaves them: all lines are masked.  Vectors are up to the guest. */
+/**
+ * vtr_i8259_reset() - power-up state
+ * @pic: the pair
+ */
 void vtr_i8259_reset(struct vtr_i8259 *pic)
 {
 	memset(pic, 0, sizeof(*pic));
+	pic->one[0].imr = pic->one[1].imr = 0xff;
 }
 
-/* ---- priorities ------------------------------------------------------------------------ */
+/* ---- priorities ------------------------------------------------------------------ */
 
 /* The line of @set with the highest priority, 8: the set is empty. */
 static unsigned int first_of(const struct vtr_i8259_one *one, u8 set)
@@ -84,6 +90,14 @@ static void pass_on(struct vtr_i8259 *pic)
 	set_one_line(&pic->one[0], VTR_I8259_CASCADE, requests(&pic->one[1], false) < 8);
 }
 
+/**
+ * vtr_i8259_set_line() - the level at a line
+ * @pic: the pair
+ * @line: below VTR_I8259_LINES; that of the cascade has its own level
+ * @high: the level
+ *
+ * Ask vtr_i8259_output() afterwards.
+ */
 void vtr_i8259_set_line(struct vtr_i8259 *pic, unsigned int line, bool high)
 {
 	if (line == VTR_I8259_CASCADE)
@@ -92,13 +106,24 @@ void vtr_i8259_set_line(struct vtr_i8259 *pic, unsigned int line, bool high)
 	pass_on(pic);
 }
 
-/* Does the pair ask for the processor? */
+/**
+ * vtr_i8259_output() - does the pair ask for the processor?
+ * @pic: the pair
+ *
+ * Return: the level of the first one's INT.
+ */
 bool vtr_i8259_output(const struct vtr_i8259 *pic)
 {
 	return requests(&pic->one[0], true) < 8;
 }
 
-/* Has a request of @line, which is not masked, not been acknowledged? */
+/**
+ * vtr_i8259_waits() - has a request not been acknowledged yet?
+ * @pic: the pair
+ * @line: its line
+ *
+ * Return: true if there is one and the line is not masked.
+ */
 bool vtr_i8259_waits(const struct vtr_i8259 *pic, unsigned int line)
 {
 	const struct vtr_i8259_one *one = &pic->one[line / 8];
@@ -106,7 +131,7 @@ bool vtr_i8259_waits(const struct vtr_i8259 *pic, unsigned int line)
 	return one->irr & ~one->imr & BIT(line % 8);
 }
 
-/* ---- acknowledge and end ----------------------------------------------------------------- */
+/* ---- acknowledge and end --------------------------------------------------------- */
 
 /* Return: the line, or the spurious one if the request has gone meanwhile. */
 static unsigned int acknowledge_one(struct vtr_i8259_one *one, bool first)
@@ -124,7 +149,12 @@ static unsigned int acknowledge_one(struct vtr_i8259_one *one, bool first)
 	return line;
 }
 
-/* The processor acknowledges.  Return: the vector. */
+/**
+ * vtr_i8259_acknowledge() - the processor takes what the pair asks for
+ * @pic: the pair
+ *
+ * Return: the vector, that of line 7 if the request has gone meanwhile.
+ */
 u8 vtr_i8259_acknowledge(struct vtr_i8259 *pic)
 {
 	unsigned int line = acknowledge_one(&pic->one[0], true);
@@ -138,7 +168,7 @@ u8 vtr_i8259_acknowledge(struct vtr_i8259 *pic)
 	return vector;
 }
 
-/* OCW2: SDM of the chip, "End of Interrupt", "Automatic Rotation". */
+/* OCW2: 8259A, "End of Interrupt (EOI)", "Automatic Rotation". */
 static void command_2(struct vtr_i8259_one *one, u8 value)
 {
 	unsigned int line = value & 7;
@@ -180,7 +210,7 @@ static void command_3(struct vtr_i8259_one *one, u8 value)
 		one->special_mask = value & BIT(5);
 }
 
-/* ---- ports ----------------------------------------------------------------------------------- */
+/* ---- ports ----------------------------------------------------------------------- */
 
 static void begin_initialization(struct vtr_i8259_one *one, u8 value)
 {
@@ -209,12 +239,25 @@ static void go_on_initializing(struct vtr_i8259_one *one, u8 value)
 	}
 }
 
+/**
+ * vtr_i8259_has_port() - is a port one of the pair's?
+ * @port: the port
+ *
+ * Return: true for 20H, 21H, A0H, A1H, 4D0H and 4D1H.
+ */
 bool vtr_i8259_has_port(u16 port)
 {
 	return (port & ~0x81) == 0x20 || (port & ~1) == 0x4d0;
 }
 
-/* Ask vtr_i8259_output() afterwards. */
+/**
+ * vtr_i8259_write() - OUT
+ * @pic: the pair
+ * @port: one that vtr_i8259_has_port() knows
+ * @value: the byte
+ *
+ * Ask vtr_i8259_output() afterwards.
+ */
 void vtr_i8259_write(struct vtr_i8259 *pic, u16 port, u8 value)
 {
 	unsigned int which = port >= 0x4d0 ? port & 1 : port >> 7 & 1;
@@ -247,6 +290,13 @@ static u8 poll(struct vtr_i8259_one *one, bool first)
 	return BIT(7) | line;
 }
 
+/**
+ * vtr_i8259_read() - IN
+ * @pic: the pair; a poll acknowledges
+ * @port: one that vtr_i8259_has_port() knows
+ *
+ * Return: the byte.
+ */
 u8 vtr_i8259_read(struct vtr_i8259 *pic, u16 port)
 {
 	unsigned int which = port >= 0x4d0 ? port & 1 : port >> 7 & 1;

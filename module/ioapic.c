@@ -31,6 +31,10 @@
 #define ENTRY_READONLY	(ENTRY_BUSY | ENTRY_REMOTE)
 #define ENTRY_WRITABLE	(GENMASK_ULL(63, 56) | GENMASK_ULL(16, 0))
 
+/**
+ * vtr_ioapic_reset() - power-up state: all pins masked
+ * @io: the I/O APIC
+ */
 void vtr_ioapic_reset(struct vtr_ioapic *io)
 {
 	memset(io, 0, sizeof(*io));
@@ -38,7 +42,7 @@ void vtr_ioapic_reset(struct vtr_ioapic *io)
 		io->redirection[pin] = ENTRY_MASKED;
 }
 
-/* ---- registers ------------------------------------------------------------------------ */
+/* ---- registers ------------------------------------------------------------------- */
 
 static u32 read_window(const struct vtr_ioapic *io)
 {
@@ -78,6 +82,13 @@ static void write_window(struct vtr_ioapic *io, u32 value)
 		write_entry(io, word / 2, word % 2, value);
 }
 
+/**
+ * vtr_ioapic_read() - read one of its registers in memory
+ * @io: the I/O APIC
+ * @offset: from VTR_IOAPIC_BASE
+ *
+ * Return: the value; 0 where no register is.
+ */
 u32 vtr_ioapic_read(const struct vtr_ioapic *io, u32 offset)
 {
 	switch (offset) {
@@ -90,7 +101,14 @@ u32 vtr_ioapic_read(const struct vtr_ioapic *io, u32 offset)
 	}
 }
 
-/* Ask vtr_ioapic_next() afterwards. */
+/**
+ * vtr_ioapic_write() - write one of its registers in memory
+ * @io: the I/O APIC
+ * @offset: from VTR_IOAPIC_BASE; nothing happens where no register is
+ * @value: the value
+ *
+ * Ask vtr_ioapic_next() afterwards.
+ */
 void vtr_ioapic_write(struct vtr_ioapic *io, u32 offset, u32 value)
 {
 	switch (offset) {
@@ -106,9 +124,16 @@ void vtr_ioapic_write(struct vtr_ioapic *io, u32 offset, u32 value)
 	}
 }
 
-/* ---- pins ------------------------------------------------------------------------------ */
+/* ---- pins ------------------------------------------------------------------------ */
 
-/* Ask vtr_ioapic_next() afterwards. */
+/**
+ * vtr_ioapic_set_line() - the level at a pin
+ * @io: the I/O APIC
+ * @pin: below VTR_IOAPIC_PINS
+ * @high: asserted, whatever polarity its entry has
+ *
+ * Ask vtr_ioapic_next() afterwards.
+ */
 void vtr_ioapic_set_line(struct vtr_ioapic *io, unsigned int pin, bool high)
 {
 	u32 bit = BIT(pin);
@@ -122,7 +147,13 @@ void vtr_ioapic_set_line(struct vtr_ioapic *io, unsigned int pin, bool high)
 		io->lines &= ~bit;
 }
 
-/* A local APIC has ended @vector.  Ask vtr_ioapic_next() afterwards. */
+/**
+ * vtr_ioapic_eoi() - a local APIC has ended a vector
+ * @io: the I/O APIC
+ * @vector: the vector
+ *
+ * Ask vtr_ioapic_next() afterwards: a line that is still high is sent again.
+ */
 void vtr_ioapic_eoi(struct vtr_ioapic *io, u8 vector)
 {
 	for (unsigned int pin = 0; pin < VTR_IOAPIC_PINS; pin++)
@@ -130,7 +161,13 @@ void vtr_ioapic_eoi(struct vtr_ioapic *io, u8 vector)
 			io->redirection[pin] &= ~ENTRY_REMOTE;
 }
 
-/* The vector that a pin sends, -1: it is masked. */
+/**
+ * vtr_ioapic_vector() - which vector does a pin send?
+ * @io: the I/O APIC
+ * @pin: below VTR_IOAPIC_PINS
+ *
+ * Return: the vector, -1: the pin is masked.
+ */
 int vtr_ioapic_vector(const struct vtr_ioapic *io, unsigned int pin)
 {
 	return io->redirection[pin] & ENTRY_MASKED ? -1 : (u8)io->redirection[pin];
@@ -162,6 +199,7 @@ static bool take(struct vtr_ioapic *io, unsigned int pin)
  * @message: out: the message
  *
  * To be called until it says false, after each change.
+ * Return: false: there is none.
  */
 bool vtr_ioapic_next(struct vtr_ioapic *io, struct vtr_irq_message *message)
 {

@@ -29,7 +29,7 @@
 /* next_vector(): the 8259 has it */
 #define FROM_I8259	0x100
 
-/* ---- telling a vCPU ------------------------------------------------------------------ */
+/* ---- telling a vCPU -------------------------------------------------------------- */
 
 /*
  * There may be something for @vcpu.  Context: the chip's lock held, so that
@@ -61,7 +61,7 @@ static bool takes_extint(const struct vtr_vcpu *vcpu)
 	       vtr_i8259_output(&vcpu->vm->irqchip->pic);
 }
 
-/* ---- messages ------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------- */
 
 /* Lowest priority: the one that is least busy, by turns if several are. */
 static struct vtr_vcpu *least_busy(struct vtr_irqchip *chip, const struct vtr_lapic *from,
@@ -69,15 +69,17 @@ static struct vtr_vcpu *least_busy(struct vtr_irqchip *chip, const struct vtr_la
 {
 	struct vtr_vcpu *best = NULL;
 
-	chip->turn++;
 	for (unsigned int i = 0; i < VTR_MAX_VCPUS; i++) {
-		struct vtr_vcpu *vcpu = READ_ONCE(chip->vm->vcpus[(chip->turn + i) % VTR_MAX_VCPUS]);
+		unsigned int id = (chip->turn + i) % VTR_MAX_VCPUS;
+		struct vtr_vcpu *vcpu = READ_ONCE(chip->vm->vcpus[id]);
 
 		if (!vcpu || !vtr_lapic_matches(&vcpu->lapic, from, message))
 			continue;
 		if (!best || vtr_lapic_ppr(&vcpu->lapic) < vtr_lapic_ppr(&best->lapic))
 			best = vcpu;
 	}
+	if (best)
+		chip->turn = best->id + 1;
 	return best;
 }
 
@@ -86,6 +88,8 @@ static struct vtr_vcpu *least_busy(struct vtr_irqchip *chip, const struct vtr_la
  * @chip: the VM's controllers, locked
  * @from: the local APIC that sends it, or NULL
  * @message: the message
+ *
+ * Context: locked; any, hard interrupts too.
  */
 void vtr_irqchip_send(struct vtr_irqchip *chip, const struct vtr_lapic *from,
 		      const struct vtr_irq_message *message)
@@ -107,7 +111,14 @@ void vtr_irqchip_send(struct vtr_irqchip *chip, const struct vtr_lapic *from,
 	}
 }
 
-/* The I/O APIC or the 8259 has changed: pass on what follows.  Context: locked. */
+static void resume_pit(struct vtr_irqchip *chip, u64 now);
+
+/**
+ * vtr_irqchip_settle() - the I/O APIC or the 8259 has changed: pass on what follows
+ * @chip: the VM's controllers, locked
+ *
+ * Context: locked; any, hard interrupts too.
+ */
 void vtr_irqchip_settle(struct vtr_irqchip *chip)
 {
 	struct vtr_irq_message message;
@@ -118,9 +129,11 @@ void vtr_irqchip_settle(struct vtr_irqchip *chip)
 	vcpu = wired(chip);
 	if (vcpu && takes_extint(vcpu))
 		tell(vcpu);
+	if (chip->pit_waits)
+		resume_pit(chip, ktime_get_ns());
 }
 
-/* ---- lines ------------------------------------------------------------------------------ */
+/* ---- lines ----------------------------------------------------------------------- */
 
 /*
  * Lines 0 to 15 are the 8259's and the I/O APIC's, 16 to 23 only the latter's.
@@ -164,7 +177,9 @@ int vtr_irqchip_set_line(struct vtr_vm *vm, const struct vtr_irq_line *args)
  * @vm: the VM
  * @args: checked for size by the caller
  *
- * SDM 3A "Message Signalled Interrupts" (11.11).
+ * SDM 3A "Message Signalled Interrupts" (11.11).  There the bit for a logical
+ * destination counts only together with the redirection hint; chipsets take it by
+ * itself, and Linux relies on that.
  * Context: any process.
  * Return: 0; -ENODEV: the VM has no interrupt controllers; -EINVAL: no address
  * of a local APIC.
@@ -174,7 +189,7 @@ int vtr_irqchip_send_msi(struct vtr_vm *vm, const struct vtr_msi *args)
 	struct vtr_irqchip *chip = vm->irqchip;
 	struct vtr_irq_message message = {
 		.dest = args->address >> 12 & 0xff,
-		.logical = (args->address & 0xc) == 0xc,
+		.logical = args->address & BIT(2),
 		.mode = args->data >> 8 & 7,
 		.vector = args->data,
 		.level = args->data & BIT(15),
@@ -185,6 +200,9 @@ int vtr_irqchip_send_msi(struct vtr_vm *vm, const struct vtr_msi *args)
 	if (args->flags || args->pad || args->address >> 20 != VTR_APIC_BASE >> 20)
 		return -EINVAL;
 	message.broadcast = message.dest == 0xff && !message.logical;
+	/* The hint: to the one of them that is least busy. */
+	if (args->address & BIT(3) && message.mode == VTR_DELIVER_FIXED)
+		message.mode = VTR_DELIVER_LOWEST;
 	spin_lock_irq(&chip->lock);
 	vtr_irqchip_send(chip, NULL, &message);
 	spin_unlock_irq(&chip->lock);
@@ -197,18 +215,32 @@ int vtr_irqchip_send_msi(struct vtr_vm *vm, const struct vtr_msi *args)
  * A periodic timer may be due again before the guest has taken the tick before,
  * because the guest keeps interrupts off, or the vCPU's thread had to wait for a
  * core.  Then it rests until that tick is taken (after_taking()), and is due at
- * once: the guest counts each tick, though late.
+ * once: the guest counts each tick, though late.  Ticks that are masked are lost, and
+ * cost the host no timer.
  */
 
-/* Both clocks of a vCPU.  Context: its thread, loaded, preemption off. */
+/**
+ * vtr_irqchip_now() - both clocks of a vCPU
+ * @vcpu: the vCPU
+ * @now: out: the moment
+ *
+ * The guest's is read first: what comes between makes a deadline late, never early.
+ * Context: the vCPU's thread, loaded, preemption off.
+ */
 void vtr_irqchip_now(struct vtr_vcpu *vcpu, struct vtr_moment *now)
 {
-	now->ns = ktime_get_ns();
 	now->tsc = vtr_tsc_read(vcpu);
+	now->ns = ktime_get_ns();
 	now->tsc_khz = vcpu->tsc_khz;
 }
 
-/* Context: locked. */
+/**
+ * vtr_irqchip_arm() - set the host's timer to when the local APIC's expires
+ * @vcpu: the vCPU
+ * @now: both clocks
+ *
+ * Context: locked, the vCPU's thread.
+ */
 void vtr_irqchip_arm(struct vtr_vcpu *vcpu, const struct vtr_moment *now)
 {
 	vcpu->lapic_due = vtr_lapic_timer_due(&vcpu->lapic, now);
@@ -217,6 +249,18 @@ void vtr_irqchip_arm(struct vtr_vcpu *vcpu, const struct vtr_moment *now)
 			      HRTIMER_MODE_ABS_HARD);
 	else	/* one that runs right now finds nothing to do */
 		hrtimer_try_to_cancel(&vcpu->lapic_timer);
+}
+
+/*
+ * A timer that starts itself again costs the host, not the guest, which may even
+ * be stopped.  So it pauses at least that long; ticks that were due meanwhile come
+ * one after the other, each when the one before was taken.
+ */
+#define PAUSE_NS	(100 * NSEC_PER_USEC)
+
+static void arm_again(struct hrtimer *timer, u64 due, u64 now)
+{
+	hrtimer_start(timer, ns_to_ktime(max_t(u64, due, now + PAUSE_NS)), HRTIMER_MODE_ABS_HARD);
 }
 
 static enum hrtimer_restart lapic_tick(struct hrtimer *timer)
@@ -232,14 +276,21 @@ static enum hrtimer_restart lapic_tick(struct hrtimer *timer)
 		now.tsc = U64_MAX;
 	if (vtr_lapic_timer_expire(&vcpu->lapic, &now)) {
 		tell(vcpu);
-		if (vtr_lapic_timer_due(&vcpu->lapic, &now) > now.ns)
-			vtr_irqchip_arm(vcpu, &now);
+		vcpu->lapic_due = vtr_lapic_timer_due(&vcpu->lapic, &now);
+		if (vcpu->lapic_due > now.ns)
+			arm_again(timer, vcpu->lapic_due, now.ns);
 	}
 	spin_unlock_irqrestore(&chip->lock, flags);
 	return HRTIMER_NORESTART;
 }
 
-/* Context: locked. */
+/**
+ * vtr_irqchip_arm_pit() - set the host's timer to when channel 0 of the 8254 is due
+ * @chip: the VM's controllers, locked
+ * @now: ns
+ *
+ * Context: locked; any.
+ */
 void vtr_irqchip_arm_pit(struct vtr_irqchip *chip, u64 now)
 {
 	u64 due = vtr_i8254_due(&chip->pit);
@@ -266,6 +317,17 @@ static bool tick_waits(struct vtr_irqchip *chip)
 	return false;
 }
 
+/* Its tick has been taken or thrown away, or perhaps its line is open again. */
+static void resume_pit(struct vtr_irqchip *chip, u64 now)
+{
+	if (!chip->pit_waits || tick_waits(chip))
+		return;
+	if (chip->pit_unheard)
+		vtr_i8254_skip(&chip->pit, now);
+	chip->pit_waits = chip->pit_unheard = false;
+	vtr_irqchip_arm_pit(chip, now);
+}
+
 static enum hrtimer_restart pit_tick(struct hrtimer *timer)
 {
 	struct vtr_irqchip *chip = container_of(timer, struct vtr_irqchip, pit_timer);
@@ -278,7 +340,8 @@ static enum hrtimer_restart pit_tick(struct hrtimer *timer)
 		/* The output was low for a moment and is high again. */
 		set_line(chip, TIMER_LINE, false);
 		set_line(chip, TIMER_LINE, true);
-		chip->pit_waits = vtr_i8254_due(&chip->pit) && vtr_i8254_due(&chip->pit) <= now;
+		chip->pit_unheard = !tick_waits(chip);
+		chip->pit_waits = chip->pit_unheard || vtr_i8254_due(&chip->pit) <= now;
 		if (!chip->pit_waits)
 			vtr_irqchip_arm_pit(chip, now);
 	}
@@ -286,7 +349,7 @@ static enum hrtimer_restart pit_tick(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-/* ---- the vCPU's side ---------------------------------------------------------------------- */
+/* ---- the vCPU's side ------------------------------------------------------------- */
 
 /* The vector that @vcpu has to take next, -1: none.  Context: locked. */
 static int next_vector(const struct vtr_vcpu *vcpu)
@@ -305,10 +368,7 @@ static void after_taking(struct vtr_vcpu *vcpu, u8 vector)
 	vtr_irqchip_now(vcpu, &now);
 	if (vtr_lapic_is_tick(&vcpu->lapic, vector))
 		vtr_irqchip_arm(vcpu, &now);
-	if (chip->pit_waits && !tick_waits(chip)) {
-		chip->pit_waits = false;
-		vtr_irqchip_arm_pit(chip, now.ns);
-	}
+	resume_pit(chip, now.ns);
 }
 
 static u8 take_vector(struct vtr_vcpu *vcpu, int vector)
@@ -319,6 +379,13 @@ static u8 take_vector(struct vtr_vcpu *vcpu, int vector)
 		vtr_lapic_take(&vcpu->lapic, vector);
 	after_taking(vcpu, vector);
 	return vector;
+}
+
+/* Will the next event be an NMI?  One that is blocked keeps no interrupt away. */
+static bool takes_nmi(struct vtr_vcpu *vcpu)
+{
+	return (vcpu->nmi_pending || vcpu->lapic.nmi) &&
+	       vtr_backend->can_inject(vcpu, VTR_EVENT_NMI);
 }
 
 /**
@@ -342,8 +409,11 @@ void vtr_irqchip_deliver(struct vtr_vcpu *vcpu)
 		vcpu->lapic.nmi = false;
 		vcpu->nmi_pending = true;
 	}
+	/* An INIT that came since the run loop looked: must_not_enter() sees the request. */
+	if (vcpu->lapic.init)
+		set_bit(VTR_REQ_EVENT, &vcpu->requests);
 	vector = next_vector(vcpu);
-	if (vector >= 0 && !vcpu->queued.kind && !vcpu->nmi_pending &&
+	if (vector >= 0 && !vcpu->queued.kind && !takes_nmi(vcpu) &&
 	    vtr_backend->can_inject(vcpu, VTR_EVENT_INTERRUPT)) {
 		vcpu->queued = (struct vtr_event) {
 			.kind = VTR_EVENT_INTERRUPT, .vector = take_vector(vcpu, vector),
@@ -389,7 +459,7 @@ static void take_sipi(struct vtr_vcpu *vcpu)
 /* Is there an event that ends a HLT?  Context: locked, loaded. */
 static bool event_for_halted(struct vtr_vcpu *vcpu)
 {
-	return vcpu->queued.kind || vcpu->nmi_pending || vcpu->lapic.nmi ||
+	return vcpu->queued.kind || takes_nmi(vcpu) ||
 	       (next_vector(vcpu) >= 0 && vtr_backend->can_inject(vcpu, VTR_EVENT_INTERRUPT));
 }
 
@@ -398,6 +468,8 @@ static bool event_for_halted(struct vtr_vcpu *vcpu)
  * @vcpu: the vCPU, loaded
  *
  * Also takes what has come to end that: INIT, start-up IPI, an event.
+ * Context: the vCPU's thread; does not sleep, and may be called by one that is about to.
+ * Return: true: it must not be entered.
  */
 bool vtr_irqchip_rests(struct vtr_vcpu *vcpu)
 {
@@ -408,8 +480,10 @@ bool vtr_irqchip_rests(struct vtr_vcpu *vcpu)
 		return false;
 	preempt_disable();
 	spin_lock_irqsave(&chip->lock, flags);
-	if (vcpu->lapic.init)
+	if (vcpu->lapic.init) {
 		take_init(vcpu);
+		vtr_irqchip_settle(chip);
+	}
 	if (vcpu->activity == VTR_WAIT_SIPI && vcpu->lapic.sipi)
 		take_sipi(vcpu);
 	/* Running processors ignore it: SDM 3A "Interrupt Command Register (ICR)". */
@@ -423,11 +497,11 @@ bool vtr_irqchip_rests(struct vtr_vcpu *vcpu)
 	return vcpu->activity == VTR_HALTED || vcpu->activity == VTR_WAIT_SIPI;
 }
 
-/* Something else than an event wants the vCPU's thread. */
+/* Something else than an event wants the vCPU's thread; a flush has time until the entry. */
 static bool is_wanted(struct vtr_vcpu *vcpu)
 {
 	return READ_ONCE(vcpu->run->immediate_exit) || vtr_vm_dead(vcpu->vm) ||
-	       READ_ONCE(vcpu->requests) & ~BIT(VTR_REQ_EVENT);
+	       READ_ONCE(vcpu->requests) & ~(BIT(VTR_REQ_EVENT) | BIT(VTR_REQ_FLUSH));
 }
 
 /**
@@ -448,8 +522,15 @@ void vtr_irqchip_wait(struct vtr_vcpu *vcpu)
 				       is_wanted(vcpu) || !vtr_irqchip_rests(vcpu));
 }
 
-/* ---- life ----------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------ */
 
+/**
+ * vtr_irqchip_create() - give a VM its interrupt controllers
+ * @vm: the VM, which nobody else knows yet
+ *
+ * Context: process; sleeps.
+ * Return: 0 or -ENOMEM.
+ */
 int vtr_irqchip_create(struct vtr_vm *vm)
 {
 	struct vtr_irqchip *chip = kzalloc(sizeof(*chip), VTR_GFP_CHARGED);
@@ -467,7 +548,12 @@ int vtr_irqchip_create(struct vtr_vm *vm)
 	return 0;
 }
 
-/* Context: sleeps; no vCPU is left. */
+/**
+ * vtr_irqchip_destroy() - undo vtr_irqchip_create(), if that was called
+ * @vm: the VM, without vCPUs
+ *
+ * Context: process; sleeps.
+ */
 void vtr_irqchip_destroy(struct vtr_vm *vm)
 {
 	if (!vm->irqchip)
@@ -476,7 +562,10 @@ void vtr_irqchip_destroy(struct vtr_vm *vm)
 	kfree(vm->irqchip);
 }
 
-/* Context: before the vCPU can be seen by others. */
+/**
+ * vtr_irqchip_add_vcpu() - prepare a vCPU's timer, and its local APIC if it has one
+ * @vcpu: the vCPU, which nobody can find yet; its ids are set
+ */
 void vtr_irqchip_add_vcpu(struct vtr_vcpu *vcpu)
 {
 	init_waitqueue_head(&vcpu->rest_wait);
@@ -488,7 +577,12 @@ void vtr_irqchip_add_vcpu(struct vtr_vcpu *vcpu)
 	vcpu->activity = vcpu->id ? VTR_WAIT_SIPI : VTR_ACTIVE;
 }
 
-/* Context: sleeps; nobody can find the vCPU any more. */
+/**
+ * vtr_irqchip_remove_vcpu() - stop its timer
+ * @vcpu: the vCPU, which nobody can find any more
+ *
+ * Context: process; sleeps.
+ */
 void vtr_irqchip_remove_vcpu(struct vtr_vcpu *vcpu)
 {
 	hrtimer_cancel(&vcpu->lapic_timer);

@@ -25,8 +25,9 @@
  *	off, also in timer interrupts; nothing but a vCPU's wait queue is taken inside
  * @ioapic, @pic, @pit: the devices
  * @pit_timer: channel 0 of @pit
- * @pit_waits: channel 0 is due, and waits until its last tick is taken
- * @turn: vCPU that the search for the lowest priority begins with
+ * @pit_waits: channel 0 rests until its last tick is taken, or until somebody listens
+ * @pit_unheard: nobody did: its line is masked everywhere
+ * @turn: the search for the lowest priority begins with this id, behind the last one
  */
 struct vtr_irqchip {
 	struct vtr_vm *vm;
@@ -36,6 +37,7 @@ struct vtr_irqchip {
 	struct vtr_i8254 pit;
 	struct hrtimer pit_timer;
 	bool pit_waits;
+	bool pit_unheard;
 	unsigned int turn;
 };
 

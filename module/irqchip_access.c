@@ -15,7 +15,7 @@
 #define X2APIC_FIRST	0x800
 #define X2APIC_LAST	0x8ff
 
-/* ---- ports ----------------------------------------------------------------------------- */
+/* ---- ports ----------------------------------------------------------------------- */
 
 static u8 read_port(struct vtr_irqchip *chip, u16 port)
 {
@@ -45,6 +45,7 @@ static void write_port(struct vtr_irqchip *chip, u16 port, u8 value)
  * @in: read
  * @data: in or out
  *
+ * Context: the vCPU's thread, interrupts on.
  * Return: true if it is done; false: the port is the program's.
  */
 bool vtr_irqchip_port(struct vtr_vcpu *vcpu, u16 port, unsigned int bytes, bool in, u64 *data)
@@ -62,7 +63,7 @@ bool vtr_irqchip_port(struct vtr_vcpu *vcpu, u16 port, unsigned int bytes, bool 
 	return true;
 }
 
-/* ---- the local APIC ---------------------------------------------------------------------- */
+/* ---- the local APIC -------------------------------------------------------------- */
 
 static void follow(struct vtr_vcpu *vcpu, const struct vtr_lapic_effect *effect,
 		   const struct vtr_moment *now)
@@ -77,8 +78,6 @@ static void follow(struct vtr_vcpu *vcpu, const struct vtr_lapic_effect *effect,
 		vtr_irqchip_send(chip, &vcpu->lapic, &effect->ipi);
 	if (effect->what & VTR_LAPIC_ENDS)
 		vtr_ioapic_eoi(&chip->ioapic, effect->vector);
-	/* Its own thread will look before the next entry: no need to tell it. */
-	set_bit(VTR_REQ_EVENT, &vcpu->requests);
 	vtr_irqchip_settle(chip);
 }
 
@@ -100,6 +99,11 @@ static int access_lapic(struct vtr_vcpu *vcpu, u32 nr, bool write, u64 *data)
 	} else {
 		err = vtr_lapic_read(&vcpu->lapic, nr, &now, data);
 	}
+	/*
+	 * Its own thread will look before the next entry: no need to tell it.  Reading
+	 * can raise an interrupt, too: that of an error.
+	 */
+	set_bit(VTR_REQ_EVENT, &vcpu->requests);
 	spin_unlock_irqrestore(&chip->lock, flags);
 	preempt_enable();
 	return err;
@@ -131,6 +135,7 @@ static bool is_register(u64 gpa, unsigned int bytes)
  * @write: direction
  * @data: in or out
  *
+ * Context: the vCPU's thread, loaded, interrupts on.
  * Return: true if it is done; false: the address is the program's.
  */
 bool vtr_irqchip_mmio(struct vtr_vcpu *vcpu, u64 gpa, unsigned int bytes, bool write, u64 *data)
@@ -158,7 +163,7 @@ bool vtr_irqchip_mmio(struct vtr_vcpu *vcpu, u64 gpa, unsigned int bytes, bool w
 	return true;
 }
 
-/* ---- MSRs ----------------------------------------------------------------------------------- */
+/* ---- MSRs ------------------------------------------------------------------------ */
 
 static int write_base(struct vtr_vcpu *vcpu, u64 value)
 {
@@ -170,7 +175,11 @@ static int write_base(struct vtr_vcpu *vcpu, u64 value)
 	vtr_irqchip_now(vcpu, &now);
 	spin_lock_irqsave(&chip->lock, flags);
 	err = vtr_lapic_set_base(&vcpu->lapic, value, vtr_backend->info.gpa_bits);
+	/* Switching off is a reset, and leaves the pin of the 8259. */
+	vcpu->cr8 = vcpu->lapic.reg[VTR_LAPIC_TPR] >> 4;
 	vtr_irqchip_arm(vcpu, &now);
+	set_bit(VTR_REQ_EVENT, &vcpu->requests);
+	vtr_irqchip_settle(chip);
 	spin_unlock_irqrestore(&chip->lock, flags);
 	return err;
 }
@@ -188,7 +197,16 @@ static void write_deadline(struct vtr_vcpu *vcpu, u64 value)
 	spin_unlock_irqrestore(&chip->lock, flags);
 }
 
-/* Return: 0; -ENOENT: no MSR of the controllers; -EINVAL: #GP.  Context: preemption off. */
+/**
+ * vtr_irqchip_read_msr() - RDMSR of IA32_APIC_BASE, IA32_TSC_DEADLINE, 800H to 8FFH
+ * @vcpu: who reads
+ * @index: the MSR
+ * @value: out
+ *
+ * Context: the vCPU's thread, loaded, preemption off.
+ * Return: 0; -ENOENT: none of these, or the VM has no controllers; -EINVAL: the
+ * register is not there, or not readable.  Both are a #GP.
+ */
 int vtr_irqchip_read_msr(struct vtr_vcpu *vcpu, u32 index, u64 *value)
 {
 	if (!vcpu->vm->irqchip)
@@ -209,6 +227,16 @@ int vtr_irqchip_read_msr(struct vtr_vcpu *vcpu, u32 index, u64 *value)
 	}
 }
 
+/**
+ * vtr_irqchip_write_msr() - WRMSR of the same
+ * @vcpu: who writes
+ * @index: the MSR
+ * @value: what
+ *
+ * Context: the vCPU's thread, loaded, preemption off.
+ * Return: 0; -ENOENT: as for reading; -EINVAL: the register is not there, is
+ * read-only, or does not take this value.  Both are a #GP.
+ */
 int vtr_irqchip_write_msr(struct vtr_vcpu *vcpu, u32 index, u64 value)
 {
 	if (!vcpu->vm->irqchip)
@@ -228,9 +256,14 @@ int vtr_irqchip_write_msr(struct vtr_vcpu *vcpu, u32 index, u64 value)
 	}
 }
 
-/* ---- what changes beside the registers --------------------------------------------------------- */
+/* ---- what changes beside the registers ------------------------------------------- */
 
-/* CR8 was written: it is the upper half of TPR. */
+/**
+ * vtr_irqchip_set_tpr() - CR8 was written: it is the upper half of TPR
+ * @vcpu: the vCPU, @vcpu->cr8 has the new value
+ *
+ * Context: the vCPU's thread, loaded.
+ */
 void vtr_irqchip_set_tpr(struct vtr_vcpu *vcpu)
 {
 	u64 tpr = vcpu->cr8 << 4;
@@ -239,9 +272,23 @@ void vtr_irqchip_set_tpr(struct vtr_vcpu *vcpu)
 		access_lapic(vcpu, VTR_LAPIC_TPR, true, &tpr);
 }
 
-/* The guest's time stamp counter has jumped: a deadline comes at another moment. */
+/**
+ * vtr_irqchip_clock_changed() - the guest's time stamp counter was set, or its rate
+ * @vcpu: the vCPU
+ *
+ * A deadline comes at another moment of the host's clock then.
+ * Context: the vCPU's thread, loaded, preemption off.
+ */
 void vtr_irqchip_clock_changed(struct vtr_vcpu *vcpu)
 {
-	if (vcpu->vm->irqchip)
-		write_deadline(vcpu, vtr_lapic_get_deadline(&vcpu->lapic));
+	struct vtr_irqchip *chip = vcpu->vm->irqchip;
+	struct vtr_moment now;
+	unsigned long flags;
+
+	if (!chip)
+		return;
+	vtr_irqchip_now(vcpu, &now);
+	spin_lock_irqsave(&chip->lock, flags);
+	vtr_irqchip_arm(vcpu, &now);
+	spin_unlock_irqrestore(&chip->lock, flags);
 }

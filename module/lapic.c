@@ -41,9 +41,12 @@
 #define ESR_BAD_VECTOR		BIT(6)
 #define ESR_BAD_REGISTER	BIT(7)
 
+/* 139 years: such a deadline never comes, and in ns it would not fit into 64 bits. */
+#define NEVER_MS		BIT_ULL(42)
+
 enum timer_mode { ONE_SHOT, PERIODIC, DEADLINE, RESERVED };
 
-/* ---- sets of 256 vectors ------------------------------------------------------------- */
+/* ---- sets of 256 vectors --------------------------------------------------------- */
 
 static u32 *word_of(struct vtr_lapic *apic, enum vtr_lapic_reg set, u8 vector)
 {
@@ -72,7 +75,7 @@ static int highest(const struct vtr_lapic *apic, enum vtr_lapic_reg set)
 	return -1;
 }
 
-/* ---- reset, enabling --------------------------------------------------------------------- */
+/* ---- reset, enabling ------------------------------------------------------------- */
 
 static bool software_enabled(const struct vtr_lapic *apic)
 {
@@ -85,7 +88,21 @@ static void mask_all(struct vtr_lapic *apic)
 		apic->reg[nr] |= LVT_MASKED;
 }
 
-/* SDM 3A "Local APIC State After Power-Up or Reset" (11.4.7.1); an INIT does the same. */
+/* Registers that look different in x2APIC mode: SDM 3A "x2APIC State Transitions". */
+static void set_x2apic_ids(struct vtr_lapic *apic)
+{
+	apic->reg[VTR_LAPIC_ID] = apic->id;
+	apic->reg[VTR_LAPIC_LDR] = (apic->id >> 4) << 16 | BIT(apic->id & 0xf);
+	apic->reg[VTR_LAPIC_ICR_HIGH] = 0;
+}
+
+/**
+ * vtr_lapic_reset() - power-up state of all registers but IA32_APIC_BASE
+ * @apic: the APIC
+ *
+ * An INIT does the same.
+ * SDM 3A "Local APIC State After Power-Up or Reset" (11.4.7.1).
+ */
 void vtr_lapic_reset(struct vtr_lapic *apic)
 {
 	memset(apic->reg, 0, sizeof(apic->reg));
@@ -94,12 +111,21 @@ void vtr_lapic_reset(struct vtr_lapic *apic)
 	apic->reg[VTR_LAPIC_DFR] = DFR_FLAT;
 	apic->reg[VTR_LAPIC_SVR] = 0xff;
 	mask_all(apic);
+	/* An INIT does not leave x2APIC mode: there both ids are fixed. */
+	if (vtr_lapic_x2(apic))
+		set_x2apic_ids(apic);
 	apic->new_errors = 0;
 	apic->tsc_deadline = 0;
 	apic->count_from = 0;
 	apic->nmi = false;
 }
 
+/**
+ * vtr_lapic_init() - a new APIC, as the firmware of a PC leaves it
+ * @apic: the APIC
+ * @id: its APIC id
+ * @bsp: it belongs to the first processor
+ */
 void vtr_lapic_init(struct vtr_lapic *apic, u32 id, bool bsp)
 {
 	memset(apic, 0, sizeof(*apic));
@@ -112,14 +138,6 @@ void vtr_lapic_init(struct vtr_lapic *apic, u32 id, bool bsp)
 	apic->reg[VTR_LAPIC_SVR] |= SVR_ENABLE;
 	apic->reg[VTR_LAPIC_LVT_LINT0] = VTR_DELIVER_EXTINT << 8;
 	apic->reg[VTR_LAPIC_LVT_LINT1] = VTR_DELIVER_NMI << 8;
-}
-
-/* Registers that look different in x2APIC mode: SDM 3A "x2APIC State Transitions". */
-static void enter_x2apic(struct vtr_lapic *apic)
-{
-	apic->reg[VTR_LAPIC_ID] = apic->id;
-	apic->reg[VTR_LAPIC_LDR] = (apic->id >> 4) << 16 | BIT(apic->id & 0xf);
-	apic->reg[VTR_LAPIC_ICR_HIGH] = 0;
 }
 
 /**
@@ -136,6 +154,7 @@ int vtr_lapic_set_base(struct vtr_lapic *apic, u64 value, unsigned int gpa_bits)
 	u64 known = VTR_APIC_BASE_BSP | VTR_APIC_BASE_X2 | VTR_APIC_BASE_ON |
 		    GENMASK_ULL(gpa_bits - 1, 12);
 	bool on = value & VTR_APIC_BASE_ON, x2 = value & VTR_APIC_BASE_X2;
+	bool goes_off = vtr_lapic_on(apic) && !on;
 
 	if (value & ~known || (x2 && !on))
 		return -EINVAL;
@@ -144,17 +163,23 @@ int vtr_lapic_set_base(struct vtr_lapic *apic, u64 value, unsigned int gpa_bits)
 		return -EINVAL;
 	if (x2 && !vtr_lapic_on(apic))
 		return -EINVAL;
-	if (vtr_lapic_on(apic) && !on)
-		vtr_lapic_reset(apic);
 	if (x2 && !vtr_lapic_x2(apic))
-		enter_x2apic(apic);
+		set_x2apic_ids(apic);
 	apic->base = value;
+	if (goes_off)
+		vtr_lapic_reset(apic);
 	return 0;
 }
 
-/* ---- priorities ------------------------------------------------------------------------------ */
+/* ---- priorities ------------------------------------------------------------------ */
 
-/* SDM 3A "Task and Processor Priorities" (11.8.3.1). */
+/**
+ * vtr_lapic_ppr() - the processor's priority
+ * @apic: the APIC
+ *
+ * SDM 3A "Task and Processor Priorities" (11.8.3.1).
+ * Return: PPR: TPR, or the class that is in service if that is higher.
+ */
 u32 vtr_lapic_ppr(const struct vtr_lapic *apic)
 {
 	u32 tpr = apic->reg[VTR_LAPIC_TPR] & 0xff;
@@ -164,7 +189,12 @@ u32 vtr_lapic_ppr(const struct vtr_lapic *apic)
 	return (tpr & 0xf0) >= class ? tpr : class;
 }
 
-/* The vector that the processor should take now, -1: none. */
+/**
+ * vtr_lapic_next() - which vector should the processor take now?
+ * @apic: the APIC
+ *
+ * Return: the vector; -1: none, or none whose class is above the priority.
+ */
 int vtr_lapic_next(const struct vtr_lapic *apic)
 {
 	int vector = highest(apic, VTR_LAPIC_IRR);
@@ -174,14 +204,24 @@ int vtr_lapic_next(const struct vtr_lapic *apic)
 	return (u32)(vector & 0xf0) > (vtr_lapic_ppr(apic) & 0xf0) ? vector : -1;
 }
 
-/* The processor takes @vector, which vtr_lapic_next() has named. */
+/**
+ * vtr_lapic_take() - the processor takes a vector: it is in service now
+ * @apic: the APIC
+ * @vector: what vtr_lapic_next() has named
+ */
 void vtr_lapic_take(struct vtr_lapic *apic, u8 vector)
 {
 	assign_vector(apic, VTR_LAPIC_IRR, vector, false);
 	assign_vector(apic, VTR_LAPIC_ISR, vector, true);
 }
 
-/* Does @vector wait to be taken? */
+/**
+ * vtr_lapic_requested() - does a vector wait to be taken?
+ * @apic: the APIC
+ * @vector: the vector
+ *
+ * Return: its bit in IRR.
+ */
 bool vtr_lapic_requested(const struct vtr_lapic *apic, u8 vector)
 {
 	return test_vector(apic, VTR_LAPIC_IRR, vector);
@@ -202,7 +242,7 @@ static void end_of_interrupt(struct vtr_lapic *apic, struct vtr_lapic_effect *ef
 	}
 }
 
-/* ---- what comes in ------------------------------------------------------------------------- */
+/* ---- what comes in --------------------------------------------------------------- */
 
 static void raise_error(struct vtr_lapic *apic, u32 error);
 
@@ -245,11 +285,16 @@ static bool logical_match(const struct vtr_lapic *apic, u32 dest)
  * @apic: the APIC
  * @from: who sends it, NULL: no local APIC
  * @message: the message
+ *
+ * Return: true if it is; vtr_lapic_accept() says what becomes of it.
  */
 bool vtr_lapic_matches(const struct vtr_lapic *apic, const struct vtr_lapic *from,
 		       const struct vtr_irq_message *message)
 {
 	if (!vtr_lapic_on(apic))
+		return false;
+	/* Whoever could not take it is no candidate. */
+	if (message->mode == VTR_DELIVER_LOWEST && !software_enabled(apic))
 		return false;
 	switch (message->shorthand) {
 	case VTR_TO_SELF:
@@ -299,7 +344,12 @@ bool vtr_lapic_accept(struct vtr_lapic *apic, const struct vtr_irq_message *mess
 	}
 }
 
-/* Does its pin LINT0 pass on what the 8259 says? */
+/**
+ * vtr_lapic_passes_extint() - does its pin LINT0 pass on what the 8259 says?
+ * @apic: the APIC
+ *
+ * Return: true if LINT0 is open for an ExtINT, or the APIC is switched off.
+ */
 bool vtr_lapic_passes_extint(const struct vtr_lapic *apic)
 {
 	u32 lvt = apic->reg[VTR_LAPIC_LVT_LINT0];
@@ -309,7 +359,7 @@ bool vtr_lapic_passes_extint(const struct vtr_lapic *apic)
 	       (!(lvt & LVT_MASKED) && (lvt >> 8 & 7) == VTR_DELIVER_EXTINT);
 }
 
-/* ---- the timer ---------------------------------------------------------------------------------- */
+/* ---- the timer ------------------------------------------------------------------- */
 
 static enum timer_mode timer_mode(const struct vtr_lapic *apic)
 {
@@ -331,8 +381,11 @@ static u32 current_count(const struct vtr_lapic *apic, u64 now)
 	u32 initial = apic->reg[VTR_LAPIC_INITIAL];
 	u64 gone;
 
-	if (!apic->count_from || now < apic->count_from)
-		return apic->count_from ? initial : 0;
+	if (!apic->count_from)
+		return 0;
+	/* A slower divider may let a count have begun before the clock: a difference counts. */
+	if ((s64)(now - apic->count_from) < 0)
+		return initial;
 	gone = div64_u64(now - apic->count_from, count_ns(apic));
 	if (timer_mode(apic) == PERIODIC)
 		return initial - (u32)(gone - div64_u64(gone, initial) * initial);
@@ -346,17 +399,34 @@ static void start_count(struct vtr_lapic *apic, const struct vtr_moment *now)
 	apic->count_from = counts ? now->ns : 0;
 }
 
+static bool timer_masked(const struct vtr_lapic *apic)
+{
+	return apic->reg[VTR_LAPIC_LVT_TIMER] & LVT_MASKED;
+}
+
+/* Periods that nobody could hear are over: the present one is what counts. */
+static void skip_periods(struct vtr_lapic *apic, u64 now)
+{
+	u64 period = apic->reg[VTR_LAPIC_INITIAL] * count_ns(apic);
+
+	if (apic->count_from && (s64)(now - apic->count_from) > 0)
+		apic->count_from += div64_u64(now - apic->count_from, period) * period;
+}
+
 /**
  * vtr_lapic_timer_due() - when does the timer expire?
  * @apic: the APIC
  * @now: both clocks
  *
- * Return: the moment on the host's clock, ns; 0: never.  It may lie in the past.
+ * Return: the moment on the host's clock, ns; 0: never, or, periodic and masked,
+ * unheard.  It may lie in the past.
  */
 u64 vtr_lapic_timer_due(const struct vtr_lapic *apic, const struct vtr_moment *now)
 {
 	u64 left;
 
+	if (timer_mode(apic) == PERIODIC && timer_masked(apic))
+		return 0;
 	if (timer_mode(apic) != DEADLINE)
 		return apic->count_from ?
 		       apic->count_from + apic->reg[VTR_LAPIC_INITIAL] * count_ns(apic) : 0;
@@ -365,6 +435,8 @@ u64 vtr_lapic_timer_due(const struct vtr_lapic *apic, const struct vtr_moment *n
 	if (apic->tsc_deadline <= now->tsc)
 		return now->ns;
 	left = apic->tsc_deadline - now->tsc;
+	if (div_u64(left, now->tsc_khz) >= NEVER_MS)
+		return 0;
 	/* Rounded up: an interrupt that comes early is a bug in the guest's eyes. */
 	return now->ns + mul_u64_u32_div(left, 1000000, now->tsc_khz) + 1;
 }
@@ -386,7 +458,7 @@ bool vtr_lapic_timer_expire(struct vtr_lapic *apic, const struct vtr_moment *now
 	if (!due || due > now->ns)
 		return false;
 	if (timer_mode(apic) == PERIODIC) {
-		if (!(lvt & LVT_MASKED) && test_vector(apic, VTR_LAPIC_IRR, lvt))
+		if (test_vector(apic, VTR_LAPIC_IRR, lvt))
 			return false;
 		apic->count_from = due;
 	} else {
@@ -398,7 +470,13 @@ bool vtr_lapic_timer_expire(struct vtr_lapic *apic, const struct vtr_moment *now
 	return true;
 }
 
-/* Is @vector the tick of a periodic timer that goes on? */
+/**
+ * vtr_lapic_is_tick() - is a vector the tick of a periodic timer that goes on?
+ * @apic: the APIC
+ * @vector: the vector
+ *
+ * Return: true if the timer may rest until this vector is taken.
+ */
 bool vtr_lapic_is_tick(const struct vtr_lapic *apic, u8 vector)
 {
 	u32 lvt = apic->reg[VTR_LAPIC_LVT_TIMER];
@@ -406,19 +484,32 @@ bool vtr_lapic_is_tick(const struct vtr_lapic *apic, u8 vector)
 	return apic->count_from && timer_mode(apic) == PERIODIC && (u8)lvt == vector;
 }
 
+/**
+ * vtr_lapic_get_deadline() - RDMSR IA32_TSC_DEADLINE
+ * @apic: the APIC
+ *
+ * Return: the guest's TSC at which the timer expires; 0: it is not armed, or in
+ * another mode.
+ */
 u64 vtr_lapic_get_deadline(const struct vtr_lapic *apic)
 {
 	return timer_mode(apic) == DEADLINE ? apic->tsc_deadline : 0;
 }
 
-/* In the other modes of the timer the write has no effect. */
+/**
+ * vtr_lapic_set_deadline() - WRMSR IA32_TSC_DEADLINE
+ * @apic: the APIC
+ * @value: the moment of the guest's TSC, 0: never
+ *
+ * In the other modes of the timer the write has no effect.
+ */
 void vtr_lapic_set_deadline(struct vtr_lapic *apic, u64 value)
 {
 	if (timer_mode(apic) == DEADLINE)
 		apic->tsc_deadline = value;
 }
 
-/* ---- registers: reading ---------------------------------------------------------------------------- */
+/* ---- registers: reading ---------------------------------------------------------- */
 
 /* Registers that a program may read; outside of these lies nothing. */
 static bool readable(const struct vtr_lapic *apic, u32 nr)
@@ -480,7 +571,7 @@ int vtr_lapic_read(struct vtr_lapic *apic, u32 nr, const struct vtr_moment *now,
 	}
 }
 
-/* ---- registers: writing -------------------------------------------------------------------------------- */
+/* ---- registers: writing ---------------------------------------------------------- */
 
 /* Bits that a program can set in each LVT entry. */
 static u32 lvt_writable(u32 nr)
@@ -501,8 +592,10 @@ static u32 lvt_writable(u32 nr)
 static void write_lvt(struct vtr_lapic *apic, u32 nr, u32 value, const struct vtr_moment *now,
 		      struct vtr_lapic_effect *effect)
 {
-	enum timer_mode before = timer_mode(apic);
+	bool had_deadline = timer_mode(apic) == DEADLINE;
 
+	if (nr == VTR_LAPIC_LVT_TIMER && timer_mode(apic) == PERIODIC && timer_masked(apic))
+		skip_periods(apic, now->ns);
 	value &= lvt_writable(nr);
 	if (!software_enabled(apic))
 		value |= LVT_MASKED;
@@ -511,7 +604,7 @@ static void write_lvt(struct vtr_lapic *apic, u32 nr, u32 value, const struct vt
 		return;
 	effect->what |= VTR_LAPIC_TIMER;
 	/* Between the deadline and the counting modes the timer stops. */
-	if ((before == DEADLINE) != (timer_mode(apic) == DEADLINE)) {
+	if (had_deadline != (timer_mode(apic) == DEADLINE)) {
 		apic->tsc_deadline = 0;
 		apic->count_from = 0;
 		apic->reg[VTR_LAPIC_INITIAL] = 0;

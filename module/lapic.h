@@ -105,7 +105,7 @@ struct vtr_lapic {
 
 /* What a register access asks of the caller (struct vtr_lapic_effect.what). */
 #define VTR_LAPIC_SENDS		(1u << 0)	/* @ipi is to be sent */
-#define VTR_LAPIC_ENDS		(1u << 1)	/* end of level-triggered @vector for the I/O APIC */
+#define VTR_LAPIC_ENDS		(1u << 1)	/* the I/O APIC hears of the end of @vector */
 #define VTR_LAPIC_TIMER		(1u << 2)	/* the timer's next moment has changed */
 #define VTR_LAPIC_RECHECK	(1u << 3)	/* another interrupt may be the next one */
 

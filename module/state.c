@@ -12,7 +12,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "vtr.h"
+#include "irqchip.h"
 
 /* More than all records of a vCPU with the largest XSAVE area. */
 #define MAX_STATE_BYTES	SZ_64K
@@ -99,6 +99,7 @@ static int sregs_set(struct vtr_vcpu *vcpu, const void *payload, u32 bytes)
 	vtr_cr_reload_pdptrs(vcpu, s);
 	vcpu->cr2 = s->cr2;
 	vcpu->cr8 = s->cr8;
+	vtr_irqchip_set_tpr(vcpu);
 	return 0;
 }
 
@@ -207,9 +208,11 @@ static int events_check(struct vtr_vcpu *vcpu, const void *payload, u32 bytes)
 	const struct vtr_events *e = payload;
 	const u8 both = VTR_SHADOW_STI | VTR_SHADOW_MOV_SS;
 	const u32 debug = VTR_PENDING_BREAKPOINTS | VTR_PENDING_ENABLED | VTR_PENDING_STEP;
+	/* Only the module's controllers can start a processor. */
+	const u8 activities = vcpu->vm->irqchip ? VTR_WAIT_SIPI : VTR_SHUTDOWN;
 
 	if (e->interrupt_shadow & ~both || e->interrupt_shadow == both ||
-	    e->nmi_blocked > 1 || e->nmi_pending > 1 || e->activity > VTR_SHUTDOWN ||
+	    e->nmi_blocked > 1 || e->nmi_pending > 1 || e->activity > activities ||
 	    e->pending_debug & ~debug)
 		return -EINVAL;
 	return vtr_event_check(&e->in_flight);
@@ -296,6 +299,7 @@ static int tsc_set(struct vtr_vcpu *vcpu, const void *payload, u32 bytes)
 	preempt_disable();
 	vtr_tsc_set_rate(vcpu, tsc->khz);
 	vtr_backend->set_tsc_offset(vcpu, tsc->offset);
+	vtr_irqchip_clock_changed(vcpu);
 	preempt_enable();
 	return 0;
 }

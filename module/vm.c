@@ -210,6 +210,9 @@ void vtr_vm_kick_all(struct vtr_vm *vm, enum vtr_request request, bool wait)
 		set_bit(request, &vcpu->requests);
 		/* Request before mode: see enum vtr_vcpu_mode. */
 		smp_mb__after_atomic();
+		/* Or it sleeps in a HLT; a flush has time until it enters again. */
+		if (request != VTR_REQ_FLUSH)
+			wake_up(&vcpu->rest_wait);
 		if (READ_ONCE(vcpu->mode) == VTR_MODE_IN_GUEST) {
 			int cpu = READ_ONCE(vcpu->cpu);
 

@@ -328,6 +328,25 @@ static void a_rate_generator_ticks_without_end(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vtr_i8254_expire(&pit, now + ns_of(1193000) + 1000));
 }
 
+/* Nobody heard them: the present period is what counts, and its beginning stays. */
+static void ticks_can_be_skipped(struct kunit *test)
+{
+	struct vtr_i8254 pit;
+	u64 now = NSEC_PER_SEC, due;
+
+	vtr_i8254_reset(&pit);
+	vtr_i8254_skip(&pit, now);
+	KUNIT_EXPECT_EQ(test, vtr_i8254_due(&pit), 0);
+	set_counter(&pit, 0, 2, 1193, now);
+	due = vtr_i8254_due(&pit);
+	vtr_i8254_skip(&pit, now + ns_of(1000));
+	KUNIT_EXPECT_EQ(test, vtr_i8254_due(&pit), due);
+	vtr_i8254_skip(&pit, now + ns_of(1193 * 100 + 500));
+	KUNIT_EXPECT_FALSE(test, vtr_i8254_expire(&pit, now + ns_of(1193 * 100 + 500)));
+	KUNIT_EXPECT_TRUE(test, vtr_i8254_expire(&pit, now + ns_of(1193 * 101) + 1));
+	KUNIT_EXPECT_FALSE(test, vtr_i8254_expire(&pit, now + ns_of(1193 * 101) + 1));
+}
+
 static void a_count_is_read_while_it_runs(struct kunit *test)
 {
 	struct vtr_i8254 pit;
@@ -406,6 +425,7 @@ static void it_counts_in_decimal_if_told(struct kunit *test)
 
 static struct kunit_case i8254_cases[] = {
 	KUNIT_CASE(a_rate_generator_ticks_without_end),
+	KUNIT_CASE(ticks_can_be_skipped),
 	KUNIT_CASE(a_count_is_read_while_it_runs),
 	KUNIT_CASE(one_shot_comes_once),
 	KUNIT_CASE(channel_2_has_a_gate_and_an_output),

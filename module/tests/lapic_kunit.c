@@ -112,7 +112,9 @@ static void the_task_priority_holds_back(struct kunit *test)
 
 static void an_end_of_a_level_is_passed_on(struct kunit *test)
 {
-	const struct vtr_irq_message m = { .mode = VTR_DELIVER_FIXED, .vector = 0x61, .level = true };
+	const struct vtr_irq_message m = {
+		.mode = VTR_DELIVER_FIXED, .vector = 0x61, .level = true,
+	};
 	struct fixture *f = test->priv;
 
 	switch_on(f);
@@ -147,6 +149,7 @@ static void an_end_without_a_beginning_does_nothing(struct kunit *test)
 
 static void software_can_switch_it_off(struct kunit *test)
 {
+	const struct vtr_irq_message nmi = { .mode = VTR_DELIVER_NMI };
 	struct fixture *f = test->priv;
 
 	/* That is how it begins. */
@@ -165,8 +168,7 @@ static void software_can_switch_it_off(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vtr_lapic_next(&f->apic), 0x50);
 	/* NMI and INIT come in any case. */
 	put(f, VTR_LAPIC_SVR, 0xff);
-	KUNIT_EXPECT_TRUE(test, vtr_lapic_accept(&f->apic,
-			  &(struct vtr_irq_message){ .mode = VTR_DELIVER_NMI }));
+	KUNIT_EXPECT_TRUE(test, vtr_lapic_accept(&f->apic, &nmi));
 	KUNIT_EXPECT_TRUE(test, f->apic.nmi);
 }
 
@@ -184,13 +186,14 @@ static void modes_change_by_the_picture(struct kunit *test)
 
 	for (unsigned int from = OFF; from <= X2APIC; from++) {
 		for (unsigned int to = OFF; to <= X2APIC; to++) {
+			u64 value = VTR_APIC_BASE | bits[to];
 			struct vtr_lapic apic;
 
 			if (from == INVALID)
 				continue;
 			vtr_lapic_init(&apic, 3, false);
 			apic.base = VTR_APIC_BASE | bits[from];
-			KUNIT_EXPECT_EQ_MSG(test, !vtr_lapic_set_base(&apic, VTR_APIC_BASE | bits[to], 39),
+			KUNIT_EXPECT_EQ_MSG(test, !vtr_lapic_set_base(&apic, value, 39),
 					    legal[from][to], "from %u to %u", from, to);
 		}
 	}
@@ -431,6 +434,26 @@ static void a_deadline_is_a_moment_of_the_guests_counter(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vtr_lapic_timer_due(&f->apic, &f->now), f->now.ns);
 }
 
+/* In ns such a moment does not fit into 64 bits. */
+static void a_deadline_in_a_thousand_years_is_never(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	switch_on(f);
+	f->now.tsc_khz = 10000;
+	put(f, VTR_LAPIC_LVT_TIMER, BIT(18) | 0x34);
+	vtr_lapic_set_deadline(&f->apic, ~0ULL);
+	KUNIT_EXPECT_EQ(test, vtr_lapic_timer_due(&f->apic, &f->now), 0);
+	vtr_lapic_set_deadline(&f->apic, 1ULL << 62);
+	KUNIT_EXPECT_EQ(test, vtr_lapic_timer_due(&f->apic, &f->now), 0);
+	KUNIT_EXPECT_FALSE(test, vtr_lapic_timer_expire(&f->apic, &f->now));
+	KUNIT_EXPECT_EQ(test, vtr_lapic_get_deadline(&f->apic), 1ULL << 62);
+	/* A hundred years are a moment like others. */
+	vtr_lapic_set_deadline(&f->apic, f->now.tsc + 100ULL * 365 * 86400 * 10000 * 1000);
+	KUNIT_EXPECT_EQ(test, vtr_lapic_timer_due(&f->apic, &f->now),
+			f->now.ns + 100ULL * 365 * 86400 * NSEC_PER_SEC + 1);
+}
+
 static void changing_the_mode_stops_it(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -457,6 +480,66 @@ static void a_masked_timer_runs_and_is_silent(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vtr_lapic_next(&f->apic), -1);
 }
 
+/* Nobody hears its ticks: it needs no timer of the host, and none is made up for. */
+static void ticks_that_are_masked_are_lost(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	u64 begun = f->now.ns, period = 10 * VTR_CRYSTAL_NS;
+
+	switch_on(f);
+	put(f, VTR_LAPIC_DIVIDE, 0xb);
+	put(f, VTR_LAPIC_LVT_TIMER, MASKED | BIT(17) | 0x33);
+	put(f, VTR_LAPIC_INITIAL, 10);
+	KUNIT_EXPECT_EQ(test, vtr_lapic_timer_due(&f->apic, &f->now), 0);
+	at(f, begun + 1000 * period + 3 * VTR_CRYSTAL_NS);
+	KUNIT_EXPECT_EQ(test, get(f, VTR_LAPIC_CURRENT), 7);
+	put(f, VTR_LAPIC_LVT_TIMER, BIT(17) | 0x33);
+	KUNIT_EXPECT_EQ(test, vtr_lapic_timer_due(&f->apic, &f->now), begun + 1001 * period);
+}
+
+/* With a slower divider the count seems to have begun before the clock did. */
+static void the_divider_changes_on_the_way(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	switch_on(f);
+	f->now.ns = 1000;
+	put(f, VTR_LAPIC_DIVIDE, 0xb);
+	put(f, VTR_LAPIC_LVT_TIMER, 0x33);
+	put(f, VTR_LAPIC_INITIAL, 100);
+	at(f, 1000 + 50 * VTR_CRYSTAL_NS);
+	put(f, VTR_LAPIC_DIVIDE, 0xa);		/* by 128 */
+	KUNIT_EXPECT_EQ(test, get(f, VTR_LAPIC_CURRENT), 50);
+	KUNIT_EXPECT_EQ(test, vtr_lapic_timer_due(&f->apic, &f->now),
+			f->now.ns + 50 * 128 * VTR_CRYSTAL_NS);
+	at(f, f->now.ns + 10 * 128 * VTR_CRYSTAL_NS);
+	KUNIT_EXPECT_EQ(test, get(f, VTR_LAPIC_CURRENT), 40);
+}
+
+/* SDM 3A "x2APIC State Transitions": an INIT keeps the mode and both ids. */
+static void an_init_stays_in_x2apic_mode(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	u64 ldr;
+
+	KUNIT_EXPECT_EQ(test, vtr_lapic_set_base(&f->apic, f->apic.base | VTR_APIC_BASE_X2, 39), 0);
+	ldr = get(f, VTR_LAPIC_LDR);
+	vtr_lapic_reset(&f->apic);
+	KUNIT_EXPECT_EQ(test, get(f, VTR_LAPIC_ID), 3);
+	KUNIT_EXPECT_EQ(test, get(f, VTR_LAPIC_LDR), ldr);
+	KUNIT_EXPECT_EQ(test, ldr, BIT(3));
+}
+
+static void who_is_switched_off_is_no_candidate(struct kunit *test)
+{
+	const struct vtr_irq_message all = { .mode = VTR_DELIVER_LOWEST, .broadcast = true };
+	struct fixture *f = test->priv;
+
+	KUNIT_EXPECT_FALSE(test, vtr_lapic_matches(&f->apic, NULL, &all));
+	switch_on(f);
+	KUNIT_EXPECT_TRUE(test, vtr_lapic_matches(&f->apic, NULL, &all));
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(the_highest_vector_comes_first),
 	KUNIT_CASE(a_handler_is_interrupted_by_a_higher_class_only),
@@ -475,8 +558,13 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(the_clock_is_divided),
 	KUNIT_CASE(periodic_ticks_are_not_lost),
 	KUNIT_CASE(a_deadline_is_a_moment_of_the_guests_counter),
+	KUNIT_CASE(a_deadline_in_a_thousand_years_is_never),
 	KUNIT_CASE(changing_the_mode_stops_it),
 	KUNIT_CASE(a_masked_timer_runs_and_is_silent),
+	KUNIT_CASE(ticks_that_are_masked_are_lost),
+	KUNIT_CASE(the_divider_changes_on_the_way),
+	KUNIT_CASE(an_init_stays_in_x2apic_mode),
+	KUNIT_CASE(who_is_switched_off_is_no_candidate),
 	{}
 };
 

@@ -196,9 +196,10 @@ const struct command cmd_run = {
 		"\n"
 		"Exit status: that of the guest: (v << 1) | 1 for a v written to the "
 		"debug exit port, low 8 bits; the argument of hypercall 0x1001; 0 when "
-		"every started vCPU halted (no device raises interrupts yet, so HLT "
-		"ends a vCPU whether interrupts are on or off). "
-		"1 the tool failed, 2 wrong usage, 120 triple fault, 121 VM entry "
+		"every started vCPU halted (without --irqchip no device raises "
+		"interrupts, so HLT ends a vCPU whether they are on or off), or when "
+		"the guest switched itself off. "
+		"1 the tool failed, 2 wrong usage, 119 reset, 120 triple fault, 121 VM entry "
 		"refused, 122 stopped by the module, 123 unknown port (--strict-io), "
 		"124 time-out, 128 + n ended by signal n.",
 	.guest = GUEST_NEEDED,

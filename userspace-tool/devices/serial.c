@@ -65,7 +65,6 @@ static uint8_t pop(struct serial_regs *regs)
 	return byte;
 }
 
-
 static void transmit(struct serial *serial, uint8_t byte)
 {
 	struct serial_regs *regs = &serial->regs;

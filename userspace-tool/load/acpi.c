@@ -187,7 +187,8 @@ static void fill_facs(uint8_t *bytes)
 static void fill_fadt(struct fadt *fadt, uint64_t facs, uint64_t dsdt)
 {
 	*fadt = (struct fadt){
-		.facs = facs, .x_facs = 0, .dsdt = dsdt, .x_dsdt = dsdt, .profile = 1, .sci = ACPI_LINE,
+		.facs = facs, .x_facs = 0, .dsdt = dsdt, .x_dsdt = dsdt,
+		.profile = 1, .sci = ACPI_LINE,
 		.pm1a_event = ACPI_PM_EVENT, .pm1a_control = ACPI_PM_CONTROL,
 		.pm_timer = ACPI_PM_TIMER,
 		.event_bytes = 4, .control_bytes = 2, .timer_bytes = 4,

@@ -175,6 +175,8 @@ static int load(struct machine *machine)
 				 &machine->mem);
 	machine->irqchip = machine->options->irqchip ||
 			   machine->loader.format == FORMAT_LINUX;
+	if (!ret && machine->irqchip && machine->options->all_cpus)
+		ret = vtr_error(EINVAL, "--all-cpus: a guest with interrupt controllers starts its vCPUs itself, by start-up IPIs");
 	if (!ret)
 		ret = boot_prepare(&machine->loader);
 	if (!ret && machine->options->verbose)
@@ -216,7 +218,7 @@ static int create_cpu(struct machine *machine, unsigned int id, bool trace)
 		return 0;
 	machine->nr_started++;
 	/* The others wait in the module until a processor starts them by IPI. */
-	if (id && machine->irqchip && !machine->options->all_cpus)
+	if (id && machine->irqchip)
 		return 0;
 	return boot_vcpu(&machine->loader, cpu->vcpu);
 }
@@ -303,7 +305,8 @@ void machine_destroy(struct machine *machine)
 static bool is_failure(enum outcome_kind kind)
 {
 	return kind != OUTCOME_HALTED && kind != OUTCOME_EXIT &&
-	       kind != OUTCOME_OFF && kind != OUTCOME_RESET && kind != OUTCOME_QUIT && kind != OUTCOME_NONE;
+	       kind != OUTCOME_OFF && kind != OUTCOME_RESET && kind != OUTCOME_QUIT &&
+	       kind != OUTCOME_NONE;
 }
 
 void machine_say_end(const struct machine *machine, FILE *out)

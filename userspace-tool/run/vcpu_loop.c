@@ -133,7 +133,10 @@ static enum vcpu_next do_hypercall(struct cpu *cpu, struct vtr_run *run)
 	return VCPU_AGAIN;
 }
 
-/* No device raises interrupts yet, so a halted vCPU waits for nothing. */
+/*
+ * HLT comes up only if the guest has no interrupt controllers: a halted vCPU waits
+ * for nothing.
+ */
 void vcpu_halt(struct cpu *cpu)
 {
 	const struct vtr_run *run = vtr_vcpu_page(cpu->vcpu);

@@ -215,6 +215,9 @@ static void test_run_ports(void)
 	c = cli("run", "-v", "--flat", "0x1000", guest, NULL);
 	is_num(c->status, 0, "unknown ports are ignored");
 	has(c->err, "1 reads, 2 writes, last at 0x81", "and counted");
+	c = cli("run", "--irqchip", "--all-cpus", "--flat", "0x1000", guest, NULL);
+	is_num(c->status, 1, "--all-cpus and start-up IPIs exclude each other");
+	has(c->err, "starts its vCPUs itself", "which is said");
 	c = cli("run", "--strict-io", "--flat", "0x1000", guest, NULL);
 	is_num(c->status, 123, "--strict-io stops");
 	has(c->err, "reads port 0x70 (1 bytes)", "and names the port");

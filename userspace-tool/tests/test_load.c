@@ -137,7 +137,7 @@ static void test_flat_protected(void)
 	is_num(load_bytes("\xf4", 1), 0, "flat binary in protected mode");
 	is_num(loader.boot_area, BOOT_AREA, "with a boot area");
 	is_num(word_at(BOOT_AREA + 8), 0x0000ffff, "descriptors in it");
-	has((char *)mem.base + loader.command_line, "alpha beta gamma",
+	has((char *)mem.base + loader.esi, "alpha beta gamma",
 	    "and the command line");
 	options.flat = given(0x80000);
 	is_num(load_bytes("\xf4", 1), -EEXIST, "a guest in the boot area");
