@@ -70,7 +70,8 @@ static struct vtr_vcpu *least_busy(struct vtr_irqchip *chip, const struct vtr_la
 	struct vtr_vcpu *best = NULL;
 
 	for (unsigned int i = 0; i < VTR_MAX_VCPUS; i++) {
-		struct vtr_vcpu *vcpu = READ_ONCE(chip->vm->vcpus[(chip->turn + i) % VTR_MAX_VCPUS]);
+		unsigned int id = (chip->turn + i) % VTR_MAX_VCPUS;
+		struct vtr_vcpu *vcpu = READ_ONCE(chip->vm->vcpus[id]);
 
 		if (!vcpu || !vtr_lapic_matches(&vcpu->lapic, from, message))
 			continue;

@@ -161,7 +161,7 @@ bool vtr_irqchip_mmio(struct vtr_vcpu *vcpu, u64 gpa, unsigned int bytes, bool w
 	return true;
 }
 
-/* ---- MSRs ----------------------------------------------------------------------------------- */
+/* ---- MSRs --------------------------------------------------------------------------------- */
 
 static int write_base(struct vtr_vcpu *vcpu, u64 value)
 {
@@ -235,7 +235,7 @@ int vtr_irqchip_write_msr(struct vtr_vcpu *vcpu, u32 index, u64 value)
 	}
 }
 
-/* ---- what changes beside the registers --------------------------------------------------------- */
+/* ---- what changes beside the registers ---------------------------------------------------- */
 
 /* CR8 was written: it is the upper half of TPR. */
 void vtr_irqchip_set_tpr(struct vtr_vcpu *vcpu)

@@ -159,7 +159,7 @@ int vtr_lapic_set_base(struct vtr_lapic *apic, u64 value, unsigned int gpa_bits)
 	return 0;
 }
 
-/* ---- priorities ------------------------------------------------------------------------------ */
+/* ---- priorities --------------------------------------------------------------------------- */
 
 /* SDM 3A "Task and Processor Priorities" (11.8.3.1). */
 u32 vtr_lapic_ppr(const struct vtr_lapic *apic)
@@ -319,7 +319,7 @@ bool vtr_lapic_passes_extint(const struct vtr_lapic *apic)
 	       (!(lvt & LVT_MASKED) && (lvt >> 8 & 7) == VTR_DELIVER_EXTINT);
 }
 
-/* ---- the timer ---------------------------------------------------------------------------------- */
+/* ---- the timer ---------------------------------------------------------------------------- */
 
 static enum timer_mode timer_mode(const struct vtr_lapic *apic)
 {
@@ -450,7 +450,7 @@ void vtr_lapic_set_deadline(struct vtr_lapic *apic, u64 value)
 		apic->tsc_deadline = value;
 }
 
-/* ---- registers: reading ---------------------------------------------------------------------------- */
+/* ---- registers: reading ------------------------------------------------------------------- */
 
 /* Registers that a program may read; outside of these lies nothing. */
 static bool readable(const struct vtr_lapic *apic, u32 nr)
@@ -512,7 +512,7 @@ int vtr_lapic_read(struct vtr_lapic *apic, u32 nr, const struct vtr_moment *now,
 	}
 }
 
-/* ---- registers: writing -------------------------------------------------------------------------------- */
+/* ---- registers: writing ------------------------------------------------------------------- */
 
 /* Bits that a program can set in each LVT entry. */
 static u32 lvt_writable(u32 nr)

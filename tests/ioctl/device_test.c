@@ -282,7 +282,7 @@ static void unknown_flags_and_padding_are_refused(void)
 	CHECK_ERRNO(ioctl(device, VTR_CREATE_VM, &create), EINVAL);
 	create = (struct vtr_create_vm) { .size = sizeof(create), .pad = 1 };
 	CHECK_ERRNO(ioctl(device, VTR_CREATE_VM, &create), EINVAL);
-	create = (struct vtr_create_vm) { .size = sizeof(create), .irqchip = 1 };
+	create = (struct vtr_create_vm) { .size = sizeof(create), .irqchip = 2 };
 	CHECK_ERRNO(ioctl(device, VTR_CREATE_VM, &create), EINVAL);
 	CHECK_ERRNO(ioctl(vm, VTR_VM_CREATE_VCPU, &create_vcpu), EINVAL);
 	CHECK_ERRNO(ioctl(vm, VTR_VM_WALK, &walk), EINVAL);
