@@ -213,8 +213,9 @@ struct vtr_irq_line {
  * struct vtr_msi - a message signalled interrupt (VTR_IRQCHIP_MODULE only)
  * @size: sizeof(struct vtr_msi)
  * @flags: zero
- * @address: as a device would write to, FEExxxxxH
- * @data: as a device would write
+ * @address: as a device would write to, FEExxxxxH: bits 19:12 destination, bit 2
+ *	logical destination, bit 3 to the one of them with the lowest priority
+ * @data: as a device would write: bits 7:0 vector, 10:8 delivery mode, 15 level
  * @pad: zero
  */
 struct vtr_msi {
@@ -858,7 +859,8 @@ struct vtr_access_state {
  * @event: the event.  VTR_EVENT_INTERRUPT needs ready_for_injection (else
  *	EAGAIN: set request_window and run); NMI waits for its window by itself;
  *	a second event while one is queued is EBUSY; all but NMI are EAGAIN while
- *	the guest waits for the answer to an access
+ *	the guest waits for the answer to an access.  In a VM with VTR_IRQCHIP_MODULE
+ *	it goes past the controllers: no local APIC knows of it or waits for its end
  */
 struct vtr_inject {
 	__u32 size;

@@ -199,15 +199,13 @@ static int handle_io(struct vtr_vcpu *vcpu)
 static int handle_hlt(struct vtr_vcpu *vcpu)
 {
 	skip_insn(vcpu);
-	/* The run loop waits for an event of the module's controllers itself. */
-	if (vcpu->vm->irqchip) {
-		vcpu->activity = VTR_HALTED;
-		return 1;
-	}
 	/* An event that waits ends the halt at once. */
-	if (vcpu->queued.kind || vcpu->nmi_pending)
+	if (!vcpu->vm->irqchip && (vcpu->queued.kind || vcpu->nmi_pending))
 		return 1;
 	vcpu->activity = VTR_HALTED;
+	/* The run loop waits for an event of the module's controllers itself. */
+	if (vcpu->vm->irqchip)
+		return 1;
 	return to_user(vcpu, VTR_EXIT_HLT);
 }
 

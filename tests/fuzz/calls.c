@@ -31,7 +31,7 @@ static int is_expected(int error)
 	switch (error) {
 	case 0: case EINVAL: case EFAULT: case ENOTTY: case E2BIG: case EBADF: case EIO:
 	case EBUSY: case EAGAIN: case EEXIST: case ENOMEM: case EINTR: case ENOSPC:
-	case EOPNOTSUPP: case EMFILE: case EPERM: case ENOENT:
+	case EOPNOTSUPP: case EMFILE: case EPERM: case ENOENT: case ENODEV:
 		return 1;
 	}
 	return 0;
@@ -227,6 +227,10 @@ static void fuzz_create_vm(struct fuzzer *f)
 	struct vtr_create_vm args = { .size = sizeof(args), .flags = flags(f, VTR_VM_TRACE) };
 	int fd;
 
+	if (one_in(&f->random, 2))
+		args.irqchip = one_in(&f->random, 10) ? random_value(&f->random) :
+							VTR_IRQCHIP_MODULE;
+
 	if (!one_in(&f->random, 8))	/* making one is dear */
 		return fuzz_version(f);
 	if (one_in(&f->random, 2))
@@ -294,6 +298,35 @@ void fuzz_walk(struct fuzzer *f)
 	struct vtr_walk walk = { .size = sizeof(walk), .gpa = some_gpa(f) };
 
 	CALL(f, fuzz_vm(f), VTR_VM_WALK, walk);
+}
+
+static void fuzz_irq_line(struct fuzzer *f)
+{
+	struct vtr_irq_line args = {
+		.size = sizeof(args), .flags = flags(f, 0),
+		.line = random_below(&f->random, 26), .level = random_below(&f->random, 2),
+	};
+
+	if (one_in(&f->random, 10))
+		args.level = random_value(&f->random);
+	CALL(f, fuzz_vm(f), VTR_VM_IRQ_LINE, args);
+}
+
+/* Any destination, delivery mode and vector; among them INIT and start-up. */
+static void fuzz_msi(struct fuzzer *f)
+{
+	struct vtr_msi args = {
+		.size = sizeof(args), .flags = flags(f, 0),
+		.address = 0xfee00000 | random_below(&f->random, 4) << 12 |
+			   (random_u64(&f->random) & 0xc),
+		.data = random_u64(&f->random) & 0xc7ff,
+	};
+
+	if (one_in(&f->random, 4))
+		args.address |= 0xff000;
+	if (one_in(&f->random, 10))
+		args.address = random_value(&f->random);
+	CALL(f, fuzz_vm(f), VTR_VM_MSI, args);
 }
 
 /* ---- a vCPU ----------------------------------------------------------------------- */
@@ -446,6 +479,8 @@ static const struct {
 	{ "CREATE_VCPU", 8, fuzz_create_vcpu },
 	{ "GET_INFO", 3, fuzz_info },
 	{ "WALK", 4, fuzz_walk },
+	{ "IRQ_LINE", 4, fuzz_irq_line },
+	{ "MSI", 6, fuzz_msi },
 	{ "RUN", 14, fuzz_run },
 	{ "GET_STATE", 6, fuzz_get_state },
 	{ "SET_STATE", 12, fuzz_set_state },

@@ -135,12 +135,16 @@ void world_code(struct world *world, struct random *random, uint32_t from, uint3
 		{ 0xcd, 0x21, 0xf4, 0xf4 },	/* int $0x21 */
 		{ 0x0f, 0x0b, 0xf4, 0xf4 },	/* ud2 */
 		{ 0xa2, 0x00, 0x10, 0xf4 },	/* mov %al, 0x1000 */
+		{ 0x0f, 0x30, 0xf4, 0xf4 },	/* wrmsr */
+		{ 0xe6, 0x20, 0xe6, 0x21 },	/* out %al to the first 8259 */
+		{ 0xe6, 0x43, 0xe6, 0x40 },	/* and to the 8254 */
+		{ 0xe4, 0x20, 0xe4, 0x40 },	/* and in */
 	};
 	uint8_t *at = world->arena + from;
 	uint32_t block = bytes < PAGE ? bytes : PAGE;
 
 	for (uint32_t i = 0; i < block; i += 4)
-		memcpy(at + i, code[random_below(random, 12)], 4);
+		memcpy(at + i, code[random_below(random, 16)], 4);
 	for (uint32_t i = block; i < bytes; i += block)
 		memcpy(at + i, at, block);
 }

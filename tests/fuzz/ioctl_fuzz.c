@@ -143,6 +143,7 @@ static void make_world(struct world *world, struct random *random)
 	world->device[0] = open(VTR_DEVICE_PATH, O_RDWR | O_CLOEXEC);
 	world->vm[0] = ioctl(world->device[0], VTR_CREATE_VM, &vm);
 	world_furnish(world, random, world->vm[0]);
+	vm.irqchip = VTR_IRQCHIP_MODULE;
 	world->vm[1] = ioctl(world->device[0], VTR_CREATE_VM, &vm);
 	world_furnish(world, random, world->vm[1]);
 }

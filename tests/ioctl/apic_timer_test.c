@@ -210,7 +210,7 @@ static void the_divider_is_kept(void)
 	CHECK(log->tsc[0] - log->out[0] < ticks_of_us(vcpu, 64 * 1000 * tap_patience()));
 }
 
-/* ---- the 8254 ------------------------------------------------------------------------------- */
+/* ---- the 8254 ----------------------------------------------------------------------------- */
 
 #define RATE_100_HZ	OUT(0x43, 0x34) OUT(0x40, 0x9c) OUT(0x40, 0x2e)	/* 11932 */
 
@@ -315,7 +315,7 @@ static void channel_2_measures_time(void)
 	CHECK_NUM(log->out[7] & 0x7f, 0x34);
 }
 
-/* ---- waiting costs nothing ---------------------------------------------------------------------- */
+/* ---- waiting costs nothing ---------------------------------------------------------------- */
 
 /* Is this thread idle while it waits in RUN?  @wall and @cpu are what it took. */
 static void expect_idle(uint64_t wall, uint64_t cpu, uint64_t at_least_ns)
@@ -400,7 +400,7 @@ static void a_changed_slot_does_not_end_the_sleep(void)
 	expect_idle_until_signal(vcpu);
 }
 
-/* ---- what ends the wait --------------------------------------------------------------------------- */
+/* ---- what ends the wait ------------------------------------------------------------------- */
 
 GUEST(waits_for_lines, 64, ENABLE_APIC REDIRECT(9, 0x49) WAIT_FOR_EVENTS);
 

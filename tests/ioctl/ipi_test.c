@@ -146,13 +146,13 @@ static void ipis_by_msrs(void)
 	stop_runner(&pair.runner);
 }
 
-/* ---- none is lost --------------------------------------------------------------------------- */
+/* ---- none is lost ------------------------------------------------------------------------- */
 
 #define PINGS	250
 #define AWAIT								\
 	"incl 16(%r13)\n"						\
 	"7: cli\n mov (%r13), %eax\n cmp 16(%r13), %eax\n jae 8f\n sti\n hlt\n jmp 7b\n 8:\n"
-#define SEND(dest, vector)	WRITE(0x310, dest << 24) WRITE(0x300, 0x4000 + vector)
+#define SEND(dest, vector)	WRITE(0x310, (dest) << 24) WRITE(0x300, 0x4000 + (vector))
 
 GUEST(pings, 64, ENABLE_APIC STOP
       "1: " SEND(1, 0x41) AWAIT "cmpl $250, 16(%r13)\n jb 1b\n" STOP);
@@ -176,7 +176,7 @@ static void none_is_lost_between_two_that_halt(void)
 	CHECK_NUM(log_of(ponger)->count[0x41], PINGS);
 }
 
-/* ---- lowest priority ---------------------------------------------------------------------------- */
+/* ---- lowest priority ---------------------------------------------------------------------- */
 
 GUEST(looks, 64, ENABLE_APIC OWN_BIT "1: " STOP OPEN_WINDOW "jmp 1b");
 GUEST(looks_switched_off, 64, WRITE(0xf0, 0xff) "1: " STOP OPEN_WINDOW "jmp 1b");
@@ -235,7 +235,7 @@ static void who_is_switched_off_gets_none(void)
 	CHECK_NUM(share_of_first(first, second, 0xfeeff000, 0x100), 8);
 }
 
-/* ---- starting ----------------------------------------------------------------------------------- */
+/* ---- starting ----------------------------------------------------------------------------- */
 
 /* At the page of the start-up IPI; what it finds goes to offset 100H of the page. */
 GUEST(begins, 16, "mov %cs, %ax\n mov %ax, %ds\n incw 0x100\n mov %ax, 0x102\n"
@@ -343,7 +343,7 @@ static void the_state_of_one_that_waits(void)
 	CHECK_ERRNO(put_record(other, VTR_STATE_EVENTS, &events, sizeof(events)), EINVAL);
 }
 
-/* ---- many VMs, many cores, sudden ends --------------------------------------------------------------- */
+/* ---- many VMs, many cores, sudden ends ---------------------------------------------------- */
 
 GUEST(ticks, 64, ENABLE_APIC WRITE(0x3e0, 0xb) WRITE(0x320, 0x20051)
       "rdtsc\n shl $32, %rdx\n or %rdx, %rax\n mov %rax, " OUT_AT(0) "\n"

@@ -124,7 +124,7 @@ static void the_page_moves_and_goes(void)
 	CHECK_NUM(log_of(vcpu)->out[1], 0xabc);
 }
 
-/* ---- errors ---------------------------------------------------------------------------------- */
+/* ---- errors ------------------------------------------------------------------------------- */
 
 GUEST(makes_errors, 64,
       WRITE(0x300, 0x400f) WRITE(0x280, 0) READ(0x280, 0)	/* an illegal vector sent */
@@ -147,7 +147,7 @@ static void errors_are_noted_and_interrupt(void)
 	CHECK_NUM(log_of(vcpu)->count[0xef], 2);
 }
 
-/* ---- priorities ------------------------------------------------------------------------------- */
+/* ---- priorities --------------------------------------------------------------------------- */
 
 /* With interrupts off three have come; TPR lets through what is above its class. */
 GUEST(lowers_priority, 64,
@@ -257,7 +257,7 @@ static void an_nmi_that_waits_keeps_no_interrupt_away(void)
 	CHECK_NUM(log->count[0x66], 1);
 }
 
-/* ---- lines at the I/O APIC -------------------------------------------------------------------- */
+/* ---- lines at the I/O APIC ---------------------------------------------------------------- */
 
 /* Pins 10 (level, 5AH) and 5 (edge, 55H); the handler does not end what comes. */
 GUEST(level_pin, 64, ENABLE_APIC REDIRECT(10, 0x805a) STOP
@@ -349,7 +349,7 @@ static void edges_masks_and_levels(void)
 	CHECK_NUM(log->nr, 3);
 }
 
-/* ---- the 8259 ----------------------------------------------------------------------------------- */
+/* ---- the 8259 ----------------------------------------------------------------------------- */
 
 /* Lines 3 (33H) and 12 (3CH) open; the handler ends nothing. */
 GUEST(old_pair, 64, INIT_8259(0xf3, 0xef) IN(0x21, 0) IN(0xa1, 1) STOP
@@ -452,7 +452,7 @@ static void a_line_leads_to_both_controllers(void)
 	CHECK_NUM(log->vector[1], 0x30);
 }
 
-/* ---- MSI --------------------------------------------------------------------------------------------- */
+/* ---- MSI ---------------------------------------------------------------------------------- */
 
 static uint64_t msi_to(uint32_t dest, uint32_t how)
 {
@@ -486,7 +486,7 @@ static void messages_by_every_destination(void)
 	CHECK_NUM(log->vector[0], 2);
 }
 
-/* ---- what the program may not do ------------------------------------------------------------------ */
+/* ---- what the program may not do ----------------------------------------------------------- */
 
 static void calls_are_checked(void)
 {

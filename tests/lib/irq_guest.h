@@ -58,7 +58,8 @@ struct irq_log {
 
 #define STOP			"out %al, $0x80\n"
 #define OUT(port, value)	"mov $" TEXT(value) ", %al\n out %al, $" TEXT(port) "\n"
-#define IN(port, i)		"xor %eax, %eax\n in $" TEXT(port) ", %al\n mov %rax, " OUT_AT(i) "\n"
+#define IN(port, i)							\
+	"xor %eax, %eax\n in $" TEXT(port) ", %al\n mov %rax, " OUT_AT(i) "\n"
 
 /* The local APIC's page. */
 #define READ(reg, i)		"mov " TEXT(reg) "(%r15), %eax\n mov %rax, " OUT_AT(i) "\n"

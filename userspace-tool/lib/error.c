@@ -52,6 +52,8 @@ static const struct {
 	{ VTR_VM_SET_MSR_FILTER, "VTR_VM_SET_MSR_FILTER" },
 	{ VTR_VM_GET_DIRTY, "VTR_VM_GET_DIRTY" },
 	{ VTR_VM_CLEAR_DIRTY, "VTR_VM_CLEAR_DIRTY" },
+	{ VTR_VM_IRQ_LINE, "VTR_VM_IRQ_LINE" },
+	{ VTR_VM_MSI, "VTR_VM_MSI" },
 	{ VTR_VCPU_RUN, "VTR_VCPU_RUN" },
 	{ VTR_VCPU_GET_STATE, "VTR_VCPU_GET_STATE" },
 	{ VTR_VCPU_SET_STATE, "VTR_VCPU_SET_STATE" },
@@ -64,6 +66,7 @@ static const struct {
 };
 
 #define NO_LOG "the slot has no log: set it with VTR_SLOT_DIRTY_LOG"
+#define NO_IRQCHIP "the VM was made without VTR_IRQCHIP_MODULE"
 
 /* Request 0 stands for every call; the first row that fits is taken. */
 static const struct {
@@ -82,6 +85,10 @@ static const struct {
 	{ VTR_VM_SET_SLOT, ENOENT, "this slot is empty already" },
 	{ VTR_VM_GET_DIRTY, ENODATA, NO_LOG },
 	{ VTR_VM_CLEAR_DIRTY, ENODATA, NO_LOG },
+	{ VTR_VM_IRQ_LINE, ENODEV, NO_IRQCHIP },
+	{ VTR_VM_IRQ_LINE, EINVAL, "lines are 0 to 23, without 2" },
+	{ VTR_VM_MSI, ENODEV, NO_IRQCHIP },
+	{ VTR_VM_MSI, EINVAL, "local APICs are at FEExxxxxH" },
 	{ VTR_VM_CREATE_VCPU, EIO,
 	  "the VM is dead, or belongs to another process" },
 	{ VTR_VM_CREATE_VCPU, EEXIST, "a vCPU with this number exists" },

@@ -151,6 +151,17 @@ int vtr_vm_create(struct vtr_dev *dev, const char *name, uint32_t flags,
 int vtr_vm_irq_line(struct vtr_vm *vm, uint32_t line, bool level);
 
 /**
+ * vtr_vm_send_msi() - send a message signalled interrupt
+ * @vm: the VM, made with VTR_IRQCHIP_MODULE
+ * @address: as a device would write to
+ * @data: as a device would write
+ *
+ * Return: 0; -EINVAL: no address of a local APIC; -ENODEV: the VM has no interrupt
+ * controllers.
+ */
+int vtr_vm_send_msi(struct vtr_vm *vm, uint64_t address, uint32_t data);
+
+/**
  * vtr_vm_destroy() - let go of a VM
  * @vm: the handle; NULL is fine
  *

@@ -247,6 +247,14 @@ int vtr_vm_irq_line(struct vtr_vm *vm, uint32_t line, bool level)
 	return vtr_call(vm->fd, VTR_VM_IRQ_LINE, &arg, "line %u", line);
 }
 
+int vtr_vm_send_msi(struct vtr_vm *vm, uint64_t address, uint32_t data)
+{
+	struct vtr_msi arg = { .size = sizeof(arg), .address = address, .data = data };
+
+	return vtr_call(vm->fd, VTR_VM_MSI, &arg, "address 0x%llx, data 0x%x",
+			(unsigned long long)address, data);
+}
+
 int vtr_vm_set_slot(struct vtr_vm *vm, uint32_t slot, uint64_t gpa, void *hva,
 		    uint64_t bytes, uint32_t flags)
 {

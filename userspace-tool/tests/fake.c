@@ -594,6 +594,10 @@ static int vm_ioctl(unsigned long request, void *arg)
 		return get_info(arg);
 	case VTR_VM_WALK:
 		return walk(arg);
+	case VTR_VM_IRQ_LINE:
+	case VTR_VM_MSI:
+		/* create_vm() gives nobody interrupt controllers. */
+		return fail(ENODEV);
 	default:
 		return fail(ENOTTY);
 	}

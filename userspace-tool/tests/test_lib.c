@@ -88,6 +88,9 @@ static void test_vm(void)
 	has(vtr_last_error(), "multiples of 4 KiB", "its remedy");
 	is_num(vtr_vm_set_slot(vm, 0, 0, memory, 4096, 0), 0, "a slot");
 	is_num(vtr_vm_set_slot(vm, 1, 0, memory, 4096, 0), -EEXIST, "overlap");
+	is_num(vtr_vm_irq_line(vm, 4, true), -ENODEV, "a line without controllers");
+	is_num(vtr_vm_send_msi(vm, 0xfee00000, 0x40), -ENODEV, "a message without them");
+	has(vtr_last_error(), "made without VTR_IRQCHIP_MODULE", "how to get them");
 	is_num(vtr_vm_get_dirty(vm, 0, 0, 8, &log), -ENODATA, "no log");
 	has(vtr_last_error(), "VTR_SLOT_DIRTY_LOG", "how to get one");
 	is_num(vtr_vm_set_slot(vm, 1, 8192, memory, 4096, VTR_SLOT_DIRTY_LOG), 0,
