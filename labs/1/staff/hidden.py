@@ -58,7 +58,7 @@ def add(lab: Lab) -> None:
     lab.scene(Scene("cycles", CYCLES, at_mark={"free": free_pages}))
     lab.scene(Scene("parted", PARTED, cpus=2))
     # From 6.2 on a kernel leaves root mode by the module's callback alone.
-    lab.scene(Scene("emergency", EMERGENCY, cpus=2, kernel="6.12", may_end=True,
+    lab.scene(Scene("emergency", EMERGENCY, seconds=30, cpus=2, kernel="6.12", may_end=True,
                     end_at_break=True, at_mark={"stop": break_at}))
 
     @lab.test("no-leak", f"{LOADS} loads and unloads cost no memory", 10, "cycles",

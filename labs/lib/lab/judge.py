@@ -239,8 +239,8 @@ def judge_all(lab: Lab, seen: Mapping[str, Seen], built: Mapping[str, build.Buil
             graded.verdicts.append(Verdict(test, NOT_JUDGED, f"{sentence} passes"))
             continue
         if test.scene not in seen:
-            graded.verdicts.append(Verdict(test, NOT_JUDGED, "the scenes before it have hung "
-                                           f"for {HANGING} s of processor time, so it was not run"))
+            graded.verdicts.append(Verdict(test, NOT_JUDGED, "the scenes before it have used up "
+                                           f"the {HANGING} s that a submission may hang"))
             continue
         verdict = judge_one(test, seen[test.scene], built)
         if verdict.outcome == PASSED:

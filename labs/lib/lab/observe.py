@@ -30,7 +30,7 @@ NO_VMCS = 0xffffffffffffffff
 ENTRY_FAILED = 1 << 31
 ADDRESS = 0x000ffffffffff000
 FULL_EXITS = 400                # the first so many exits are read with all fields
-MOST_EXITS = 3000               # between two marks; a guest without progress is not followed
+MOST_EXITS = 6000               # between two marks; a guest without progress is not followed
 # The words that every exit is read with: exit information and its neighbours.
 SHORT = (0x4400, 12), (0x6400, 12), (0x681c, 8), (0x2400, 2)
 

@@ -55,7 +55,7 @@ class Scene:
     cpus: int = 1
     cpu: str = "vmx"
     kernel: str = "lean"
-    seconds: int = 15              # of the emulator's processor time; most take 5
+    seconds: int = 20              # of the emulator's processor time; most take 5
     memory: int = 256
     may_end: bool = False
     end_at_break: bool = False
