@@ -68,7 +68,7 @@ lab.scene(Scene("log", part("log"), programs=["slots"], at_exit={"invept": watch
 def shows_other_tables(seen: Seen) -> str | None:
     """The VMCS points to one tree when the guest runs, and to another one to be looked at."""
     for here in seen.recorder.marks.values():
-        found, exits = here.found["seen"], seen.recorder.exits[:min(here.exits, FULL_EXITS)]
+        found, exits = here.found.get("seen"), seen.recorder.exits[:min(here.exits, FULL_EXITS)]
         if not exits or not isinstance(found, Snapshot):
             continue
         used = exits[-1].vmcs["EPT_POINTER"]

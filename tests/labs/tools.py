@@ -213,7 +213,8 @@ def test_a_submission_may_hang_only_so_long() -> None:
     assert played.call_count == 2, played.call_count
     assert [verdict.outcome for verdict in graded.verdicts] == \
         [judge.FAILED, judge.FAILED, judge.NOT_JUDGED], graded.verdicts
-    assert "the 30 s that a submission may hang" in graded.verdicts[2].sentence, graded.verdicts[2].sentence
+    sentence = graded.verdicts[2].sentence
+    assert "the 30 s that a submission may hang" in sentence, sentence
 
 
 def test_json_is_what_gradescope_reads() -> None:

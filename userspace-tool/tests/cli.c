@@ -46,7 +46,7 @@ static void make_directory(void)
 	const char *parent = getenv("TMPDIR");
 
 	/* mkdtemp() puts something new in the place of the six letters. */
-	if (asprintf(&directory, "%s/vitrine-test-XXXXXX", parent ? parent : "/tmp") < 0)
+	if (asprintf(&directory, "%s/vitrine-test-XXXXXX", parent && *parent ? parent : "/tmp") < 0)
 		exit(99);
 	if (!mkdtemp(directory)) {
 		perror(directory);

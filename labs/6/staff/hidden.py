@@ -31,7 +31,8 @@ def add(lab: Lab) -> None:
     lab.scene(Scene("hidden", """\
 insmod /vitrine/vitrine.ko || exit 1
 taskset 1 ./events hidden.elf 4 5 6 7 8 9 1 2 3 0
-""", guests=["hidden"], programs=["events"], at_exit={"log": visible.read_log}))
+""", guests=["hidden"], programs=["events"], most_exits=6000, seconds=30,
+                    at_exit={"log": visible.read_log}))
 
     lab.suspicion("hidden")(visible.writes_the_log)
 

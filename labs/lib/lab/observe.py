@@ -30,7 +30,7 @@ NO_VMCS = 0xffffffffffffffff
 ENTRY_FAILED = 1 << 31
 ADDRESS = 0x000ffffffffff000
 FULL_EXITS = 400                # the first so many exits are read with all fields
-MOST_EXITS = 6000               # between two marks; a guest without progress is not followed
+MOST_EXITS = 3000               # between two marks; a guest without progress is not followed
 # The words that every exit is read with: exit information and its neighbours.
 SHORT = (0x4400, 12), (0x6400, 12), (0x681c, 8), (0x2400, 2)
 
@@ -165,6 +165,7 @@ class Recorder:
         self.flooded = False            # there were more than MOST_EXITS in a row
         self.watching = True
         self.marked_exits = 0           # when the last mark came
+        self.most_exits = MOST_EXITS
         self.trouble: str | None = None
         self.forged: str | None = None      # somebody else than the script makes marks
 
@@ -188,7 +189,7 @@ class Recorder:
             self.trouble = f"the observer cannot go on: {error}"
 
     def _exit(self, debugger: Debugger, stop: Stop) -> None:
-        if len(self.exits) - self.marked_exits == MOST_EXITS:
+        if len(self.exits) - self.marked_exits == self.most_exits:
             self.flooded = True
             self._toggle_watch(debugger)
             return

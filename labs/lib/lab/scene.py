@@ -24,7 +24,7 @@ from machine.errors import Failure
 
 from . import submitted
 from .errors import LabError
-from .observe import Look, Recorder
+from .observe import MOST_EXITS, Look, Recorder
 
 LABS = Path(__file__).resolve().parents[2]
 TOP = LABS.parent
@@ -60,6 +60,7 @@ class Scene:
     may_end: bool = False
     end_at_break: bool = False
     other_numbers: bool = False
+    most_exits: int = MOST_EXITS    # between two marks; 3000 take 10 s
     guests: list[str] = field(default_factory=list)
     programs: list[str] = field(default_factory=list)
     options: list[str] = field(default_factory=list)
@@ -164,6 +165,7 @@ def play(scene: Scene, lab: int, tree: Path, seed: Seed, symbols: Mapping[str, i
                  "sh", "/root/script"]
     recorder = Recorder(scene.cpus, scene.at_exit, scene.at_mark, scene.at_break)
     recorder.numbers = symbols
+    recorder.most_exits = scene.most_exits
     recorder.end_at_break = scene.end_at_break
     output = io.BytesIO()
     try:
