@@ -90,7 +90,8 @@ def main(argv: list[str]) -> int:
         disk.flush()
         words = ["console=ttyS0", *options.append.split()]
         run = [NESTED / "run", "--quiet", "--kernel", options.host, "--cpus", options.host_cpus,
-               "--clock", CLOCK, "--memory", options.guest_memory + HOST_MEMORY, "--timeout", options.timeout,
+               "--clock", CLOCK, "--memory", options.guest_memory + HOST_MEMORY,
+               "--timeout", options.timeout,
                "--file", f"{vmlinuz}:/root/vmlinuz", "--file", f"{disk.name}:/root/initrd",
                "--file", f"{GUEST / 'start.sh'}:/root/start.sh",
                *([] if options.command is not None else ["--shell"]), "--",
