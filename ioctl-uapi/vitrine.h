@@ -129,7 +129,9 @@ struct vtr_caps {
 /**
  * struct vtr_create_vm - create a VM, bound to the caller's address space
  * @size: sizeof(struct vtr_create_vm)
- * @flags: VTR_VM_TRACE: each vCPU records its exits in the trace ring
+ * @flags: VTR_VM_TRACE: each vCPU records its exits in the trace ring;
+ *	VTR_VM_TRACE_WHOLE: and RUN returns with VTR_EXIT_TRACE before a record of the
+ *	same call is overwritten (it needs VTR_VM_TRACE)
  * @irqchip: who has the interrupt controllers: VTR_IRQCHIP_USER: the program, which
  *	injects by VTR_VCPU_INJECT; VTR_IRQCHIP_MODULE: local APICs, I/O APIC, 8259 and
  *	8254 are in the module, lines are set by VTR_VM_IRQ_LINE, HLT waits in the
@@ -141,6 +143,7 @@ struct vtr_create_vm {
 	__u32 size;
 	__u32 flags;
 #define VTR_VM_TRACE		(1u << 0)
+#define VTR_VM_TRACE_WHOLE	(1u << 1)
 	__u32 irqchip;
 #define VTR_IRQCHIP_USER	0
 #define VTR_IRQCHIP_MODULE	1
@@ -396,6 +399,7 @@ enum vtr_exit_kind {
 	VTR_EXIT_STOPPED   = 9,	/* the VM is dead; see the sentence */
 	VTR_EXIT_IMMEDIATE = 10, /* immediate_exit was set */
 	VTR_EXIT_MSR	   = 11, /* an MSR of the filter: answer it, then run again */
+	VTR_EXIT_TRACE	   = 12, /* the trace ring is full: read it, then run again */
 };
 
 /* Neutral kinds of hardware exits, as in trace records and statistics. */

@@ -5,7 +5,7 @@
  *
  * Written by the vCPU's own thread only, so no lock: fill the record, then
  * publish it by the head.  A slow reader loses the oldest records and can tell
- * by their sequence numbers.  Called by module/vcpu.c, handle.c, events.c.
+ * by their sequence numbers, unless it has asked to be called in time.  Called by module/vcpu.c, handle.c, events.c.
  */
 #include <linux/timex.h>
 
@@ -70,4 +70,22 @@ void vtr_record(struct vtr_vcpu *vcpu, enum vtr_trace_kind kind, u64 arg0)
 		fill_args(vcpu, r);
 	/* Who sees the new head sees the whole record. */
 	smp_store_release(&ring->head, ring->head + 1);
+}
+
+/* More than one way from exit to exit leaves: entry, exit, host, handled, some injections. */
+#define RECORDS_OF_A_TURN	16
+
+/**
+ * vtr_trace_full() - would the next exit overwrite what this RUN has recorded?
+ * @vcpu: the vCPU, current thread is its runner
+ *
+ * Return: true only if the program has asked for it by VTR_VM_TRACE_WHOLE.  What was
+ * recorded before this RUN counts as read.
+ */
+bool vtr_trace_full(const struct vtr_vcpu *vcpu)
+{
+	const struct vtr_trace_ring *ring = vcpu->ring;
+
+	return vcpu->vm->flags & VTR_VM_TRACE_WHOLE &&
+	       ring->head - vcpu->ring_seen > ring->nr_records - RECORDS_OF_A_TURN;
 }

@@ -228,6 +228,10 @@ static int before_entry(struct vtr_vcpu *vcpu)
 		run->exit = VTR_EXIT_SHUTDOWN;
 		return 0;
 	}
+	if (vtr_trace_full(vcpu)) {
+		run->exit = VTR_EXIT_TRACE;
+		return 0;
+	}
 	if (vtr_work_pending()) {
 		int err = vtr_handle_work();
 
@@ -373,6 +377,7 @@ int vtr_vcpu_run(struct vtr_vcpu *vcpu)
 	lockdep_assert_held(&vcpu->mutex);
 	vtr_vcpu_load(vcpu);
 	vtr_fpu_swap_in(&vcpu->fpu);
+	vcpu->ring_seen = vcpu->ring->head;
 	vtr_record(vcpu, VTR_TRACE_FROM_USER, 0);
 
 	take_over_run_page(vcpu);

@@ -109,8 +109,8 @@ static struct vtr_vm *alloc_vm(const struct vtr_create_vm *args)
  * @args: checked for size and padding by the caller
  *
  * Context: process; sleeps.
- * Return: a file descriptor; -EINVAL for an unknown flag, interrupt controller
- * or bad name; -ENOMEM; -EMFILE; -EINTR: a signal while the memory notifier was
+ * Return: a file descriptor; -EINVAL for an unknown flag, a whole trace without a
+ * trace, an unknown interrupt controller or a bad name; -ENOMEM; -EMFILE; -EINTR: a signal while the memory notifier was
  * registered.
  */
 int vtr_vm_create(const struct vtr_create_vm *args)
@@ -118,7 +118,10 @@ int vtr_vm_create(const struct vtr_create_vm *args)
 	struct vtr_vm *vm;
 	int fd;
 
-	if (args->flags & ~VTR_VM_TRACE || args->irqchip > VTR_IRQCHIP_MODULE || args->pad)
+	if (args->flags & ~(VTR_VM_TRACE | VTR_VM_TRACE_WHOLE) ||
+	    args->irqchip > VTR_IRQCHIP_MODULE || args->pad)
+		return -EINVAL;
+	if (args->flags & VTR_VM_TRACE_WHOLE && !(args->flags & VTR_VM_TRACE))
 		return -EINVAL;
 	if (check_name(args->name))
 		return -EINVAL;

@@ -200,6 +200,7 @@ enum vtr_pending {
  * @rest_wait: its thread sleeps here while the guest is halted or not started
  * @run: the shared page
  * @ring: the trace ring, header page first
+ * @ring_seen: its head when RUN began: what is older has been read
  * @snapshot_lock: one reader at a time
  * @snapshot_fill: guards @snapshot
  * @snapshot: wanted by a reader, NULL once it is filled
@@ -251,6 +252,7 @@ struct vtr_vcpu {
 
 	struct vtr_run *run;
 	struct vtr_trace_ring *ring;
+	u64 ring_seen;
 
 	/* one reader at a time (snapshot_lock); the pointer by snapshot_fill: */
 	struct mutex snapshot_lock;
@@ -410,6 +412,7 @@ int vtr_state_set(struct vtr_vcpu *vcpu, struct vtr_state_buffer *args);
 
 /* record.c: the trace ring */
 void vtr_record(struct vtr_vcpu *vcpu, enum vtr_trace_kind kind, u64 arg0);
+bool vtr_trace_full(const struct vtr_vcpu *vcpu);
 
 /* ioctl.c */
 extern const struct file_operations vtr_device_fops;

@@ -171,6 +171,35 @@ static void a_slow_reader_can_tell_what_is_lost(void)
 	CHECK(record(ring, 0)->seq >= oldest);
 }
 
+/* Not one record is lost if the ring is read behind each RUN. */
+static void a_whole_trace_waits_for_its_reader(void)
+{
+	struct vcpu *vcpu = start_guest(&guest_many_cpuids, 64, VTR_VM_TRACE | VTR_VM_TRACE_WHOLE);
+	const struct vtr_trace_ring *ring = map_ring(vcpu);
+	unsigned int kinds[VTR_HW_NR] = {}, calls = 0;
+	uint64_t seen = 0;
+
+	do {
+		MUST(run_through(vcpu));
+		REQUIRE(ring->head - seen < ring->nr_records);
+		check_arrows(ring, seen, kinds);
+		seen = ring->head;
+		calls++;
+	} while (vcpu->run->exit == VTR_EXIT_TRACE);
+	CHECK_NUM(vcpu->run->exit, VTR_EXIT_HLT);
+	CHECK(seen > 2 * ring->nr_records);
+	CHECK_NUM(kinds[VTR_HW_CPUID], 1000);
+	/* It comes up no more often than it must. */
+	CHECK(calls <= seen / (ring->nr_records - 32) + 1);
+}
+
+static void a_whole_trace_needs_a_trace(void)
+{
+	struct vtr_create_vm args = { .size = sizeof(args), .flags = VTR_VM_TRACE_WHOLE };
+
+	CHECK_ERRNO(ioctl(open_device(), VTR_CREATE_VM, &args), EINVAL);
+}
+
 static void a_vm_without_tracing_records_nothing(void)
 {
 	struct vcpu *vcpu = start_guest(&guest_makes_exits, 64, 0);
@@ -405,6 +434,8 @@ static void files_are_gone_with_their_vm(void)
 static const struct tap_case cases[] = {
 	CASE(every_arrow_in_its_order),
 	CASE(a_slow_reader_can_tell_what_is_lost),
+	CASE(a_whole_trace_waits_for_its_reader),
+	CASE(a_whole_trace_needs_a_trace),
 	CASE(a_vm_without_tracing_records_nothing),
 	CASE(the_ring_can_be_read_while_the_guest_runs),
 	CASE(trace_points_show_entries_and_exits),

@@ -131,7 +131,7 @@ int vtr_default_cpuid(struct vtr_dev *dev, struct vtr_cpuid_entry *entries,
  * vtr_vm_create() - create a VM bound to this process
  * @dev: the device
  * @name: letters, digits, '.', '_' and '-', at most 31; NULL: the module's choice
- * @flags: VTR_VM_TRACE or 0
+ * @flags: VTR_VM_TRACE, with VTR_VM_TRACE_WHOLE beside it or not, or 0
  * @irqchip: VTR_IRQCHIP_USER or VTR_IRQCHIP_MODULE
  * @vm: out: the handle
  *

@@ -187,7 +187,7 @@ static int load(struct machine *machine)
 static int create_vm(struct machine *machine, bool trace)
 {
 	int ret = vtr_vm_create(machine->dev, machine->options->name,
-				trace ? VTR_VM_TRACE : 0,
+				trace ? VTR_VM_TRACE | VTR_VM_TRACE_WHOLE : 0,
 				machine->irqchip ? VTR_IRQCHIP_MODULE :
 						   VTR_IRQCHIP_USER,
 				&machine->vm);

@@ -202,6 +202,14 @@ static enum vcpu_next do_immediate(struct cpu *cpu, struct vtr_run *run)
 	return machine_stopped(cpu->machine) ? VCPU_DONE : VCPU_AGAIN;
 }
 
+/* What is read of the trace is read behind each return: on_return. */
+static enum vcpu_next do_trace(struct cpu *cpu, struct vtr_run *run)
+{
+	(void)cpu;
+	(void)run;
+	return VCPU_AGAIN;
+}
+
 static enum vcpu_next do_window(struct cpu *cpu, struct vtr_run *run)
 {
 	(void)cpu;
@@ -222,6 +230,7 @@ static const exit_handler handlers[] = {
 	[VTR_EXIT_FAIL_ENTRY] = do_fail_entry,
 	[VTR_EXIT_STOPPED] = do_stopped,
 	[VTR_EXIT_IMMEDIATE] = do_immediate,
+	[VTR_EXIT_TRACE] = do_trace,
 };
 
 static enum vcpu_next handle(struct cpu *cpu)
@@ -244,14 +253,12 @@ enum vcpu_next vcpu_once(struct cpu *cpu)
 	int ret;
 
 	ret = vtr_vcpu_run(cpu->vcpu);
-	if (ret == -EINTR)
-		return machine_stopped(machine) ? VCPU_DONE : VCPU_AGAIN;
-	if (ret < 0) {
+	if (ret < 0 && ret != -EINTR) {
 		machine_end(machine, OUTCOME_FAILED, EXIT_FAILED, "%s",
 			    vtr_last_error());
 		return VCPU_DONE;
 	}
-	next = handle(cpu);
+	next = ret ? VCPU_AGAIN : handle(cpu);
 	if (machine->on_return)
 		machine->on_return(cpu);
 	if (machine_stopped(machine))

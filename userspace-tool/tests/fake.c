@@ -103,7 +103,7 @@ static int get_caps(struct vtr_caps *caps)
 static int create_vm(const struct vtr_create_vm *arg)
 {
 	if (arg->size != sizeof(*arg) || arg->irqchip || arg->pad ||
-	    arg->flags & ~VTR_VM_TRACE)
+	    arg->flags & ~(VTR_VM_TRACE | VTR_VM_TRACE_WHOLE))
 		return fail(EINVAL);
 	for (const char *c = arg->name; *c; c++) {
 		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789._-", *c))
