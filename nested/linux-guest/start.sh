@@ -3,12 +3,14 @@
 #
 # In the nested machine: start the stock Linux in /root as Vitrine's guest.
 #
-#	start.sh [OPTION...] [-- WORD...]	options and kernel's words, as of `vitrine run`
+#	start.sh run|exits|step [OPTION...] [-- WORD...]	as of `vitrine`
 #
 # Started by nested/lib/machine/linux_guest.py.  Ends with the status that the guest
-# has handed out, or with that of `vitrine run` if it did not come so far.
+# has handed out, or with that of the tool if it did not come so far.
 insmod /vitrine/vitrine.ko || exit 1
-vitrine run --verbose --kernel /root/vmlinuz --initrd /root/initrd "$@" 2>/tmp/said
+tool=$1
+shift
+vitrine "$tool" --verbose --kernel /root/vmlinuz --initrd /root/initrd "$@" 2>/tmp/said
 status=$?
 # The tool has 7 bits for it, a shell's status has 8.
 value=$(sed -n 's/.*the guest wrote 0x\([0-9a-f]*\) to the debug exit port.*/\1/p' /tmp/said)

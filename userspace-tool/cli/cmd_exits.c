@@ -26,6 +26,8 @@ struct exit_list {
 	size_t room;
 	uint64_t dropped;
 	struct exit_sum *sum;
+	struct symbols *symbols;
+	uint64_t slide;
 	struct watcher watcher;
 };
 
@@ -61,7 +63,7 @@ static void print_rows(const struct exit_list *list)
 {
 	exit_rows_title(stdout);
 	for (size_t i = 0; i < list->nr; i++)
-		exit_row_print(&list->rows[i], stdout);
+		exit_row_print(&list->rows[i], list->symbols, stdout);
 	if (list->dropped)
 		printf("... %llu more exits are not shown (--limit)\n",
 		       (ull)list->dropped);
@@ -75,7 +77,9 @@ static void print_text(const struct machine *machine,
 		printf("\n");
 	if (!list->options->summary)
 		print_rows(list);
-	exit_sum_print(list->sum, stdout);
+	exit_sum_print(list->sum, list->options->by, list->symbols, stdout);
+	if (list->slide)
+		printf("the guest stands 0x%llx above what --symbols says\n", (ull)list->slide);
 	if (list->watcher.lost)
 		printf("%llu trace records were overwritten before they could be read: rows are missing\n",
 		       (ull)list->watcher.lost);
@@ -92,10 +96,13 @@ static void print_json(const struct machine *machine,
 
 		for (size_t i = 0; i < list->nr; i++)
 			cJSON_AddItemToArray(rows,
-					     exit_row_json(&list->rows[i]));
+					     exit_row_json(&list->rows[i], list->symbols));
 		json_count(json, "not_shown", list->dropped);
 	}
-	cJSON_AddItemToObject(json, "summary", exit_sum_json(list->sum));
+	cJSON_AddItemToObject(json, "summary",
+			      exit_sum_json(list->sum, list->options->by, list->symbols));
+	if (list->slide)
+		json_hex(json, "slide", list->slide);
 	json_count(json, "count", exit_sum_count(list->sum));
 	json_count(json, "lost_records", list->watcher.lost);
 	json_count(json, "status", machine->outcome.status);
@@ -128,6 +135,7 @@ static int run_guest(const struct options *options, struct exit_list *list)
 	watcher_attach(&list->watcher, &machine);
 	run_vm(&machine);
 	watcher_finish(&list->watcher, &machine);
+	list->slide = symbols_follow(list->symbols, machine.cpus[0].vcpu);
 	console_close(&machine.console);
 	machine_report(&machine, "exits");
 	if (options->json)
@@ -144,13 +152,17 @@ static int exits_of_guest(const struct options *options)
 	struct exit_list list = { .options = options };
 	int status;
 
+	if (options->symbols && symbols_load(options->symbols, &list.symbols))
+		return command_failed(&cmd_exits);
 	list.sum = exit_sum_new();
 	if (!list.sum) {
+		symbols_free(list.symbols);
 		vtr_error(ENOMEM, "no memory for the summary");
 		return command_failed(&cmd_exits);
 	}
 	status = run_guest(options, &list);
 	exit_sum_free(list.sum);
+	symbols_free(list.symbols);
 	free(list.rows);
 	return status;
 }
@@ -240,12 +252,24 @@ static int run(const struct options *options)
 		vtr_error(EINVAL, "no GUEST and no --vm given");
 		return command_usage(&cmd_exits);
 	}
+	if (options->by == EXITS_BY_FUNCTION && !options->symbols) {
+		vtr_error(EINVAL, "--by function needs the functions' names: --symbols FILE");
+		return command_usage(&cmd_exits);
+	}
 	return options->vm ? exits_of_vm(options) : exits_of_guest(options);
 }
 
+static const char *const by_words[] = { "reason", "phase", "function", NULL };
+
 static const struct opt rows[] = {
 	{ "summary", 's', OPT_FLAG, offsetof(struct options, summary), NULL,
-	  NULL, "print the summary by reason only", NULL, 0, 0 },
+	  NULL, "print the summary only", NULL, 0, 0 },
+	{ "by", 0, OPT_CHOICE, offsetof(struct options, by), "WHAT", "reason",
+	  "what the summary adds up by: reason, phase (start: before the first exit in the upper half of the addresses; kernel; more vCPUs; programs: the lower half again) or function (needs --symbols)",
+	  by_words, 0, 0 },
+	{ "symbols", 0, OPT_STRING, offsetof(struct options, symbols), "FILE", NULL,
+	  "names for guest addresses: a System.map, a copy of the guest's /proc/kallsyms, or an ELF file",
+	  NULL, 0, 0 },
 	{ "limit", 'n', OPT_NUMBER, offsetof(struct options, limit), "N",
 	  "100000", "print at most this many rows; the summary counts all",
 	  NULL, 0, 100000000 },
@@ -267,8 +291,8 @@ const struct command cmd_exits = {
 		"Runs GUEST with tracing on; when it has ended, prints one row an "
 		"exit: number of the trace record, vCPU, way through the layers, "
 		"reason, ticks in the guest before the exit, in the module and in "
-		"the tool, guest RIP, and what the exit was about. A summary by "
-		"reason follows; its ticks are those of module and tool.\n"
+		"the tool, guest RIP, and what the exit was about. A summary (--by) "
+		"follows; its ticks are those of module and tool.\n"
 		"Layers: 5 applications in the guest, 4 guest OS, 3 hypervisor "
 		"(module, and tool where it says so), 2 host OS, 1 hardware. A trace "
 		"record does not tell 5 from 4: the guest is written as 4 here.\n"

@@ -34,7 +34,7 @@ static void on_row(void *context, const struct exit_row *row)
 	struct report *report = context;
 
 	if (report->options->exits)
-		exit_row_print(row, stderr);
+		exit_row_print(row, NULL, stderr);
 	if (report->sum)
 		exit_sum_add(report->sum, row);
 }
@@ -114,7 +114,7 @@ static void print_json(struct machine *machine, struct report *report)
 	json_count(json, "lost_records", report->watcher.lost);
 	if (report->sum)
 		cJSON_AddItemToObject(json, "exits",
-				      exit_sum_json(report->sum));
+				      exit_sum_json(report->sum, EXITS_BY_REASON, NULL));
 	json_print(json, stdout);
 }
 
@@ -126,7 +126,7 @@ static void print_report(struct machine *machine, struct report *report)
 		return;
 	}
 	if (report->sum)
-		exit_sum_print(report->sum, stderr);
+		exit_sum_print(report->sum, EXITS_BY_REASON, NULL, stderr);
 	if (report->watcher.lost)
 		fprintf(stderr, "vitrine: %llu trace records were overwritten before they could be read\n",
 			(ull)report->watcher.lost);

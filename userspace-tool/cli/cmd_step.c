@@ -41,11 +41,28 @@ static const uint32_t until_kinds[] = {
 	[UNTIL_EXCEPTION] = VTR_HW_EXCEPTION,
 };
 
+static bool is_search(const struct options *options)
+{
+	return options->until != UNTIL_NONE || options->in;
+}
+
+/* Did the exit come from the function asked for? */
+static bool is_inside(const struct step_view *view, const char *function)
+{
+	uint64_t offset;
+	const char *name = symbols_name(view->symbols, view->exit_rip, &offset);
+
+	return name && !strcmp(name, function);
+}
+
 static bool reached(const struct step_view *view)
 {
-	unsigned int kind = view->machine->options->until;
+	const struct options *options = view->machine->options;
 
-	return view->run.hw_kind == until_kinds[kind];
+	if (options->in && !is_inside(view, options->in))
+		return false;
+	return options->until == UNTIL_NONE ||
+	       view->run.hw_kind == until_kinds[options->until];
 }
 
 /* Steps without a terminal: print each, or only the one looked for. */
@@ -55,7 +72,7 @@ static int run_steps(struct stepping *stepping)
 	const struct options *options = view->machine->options;
 	uint64_t limit = options->count.given ? options->count.value :
 						DEFAULT_STEPS;
-	bool searching = options->until != UNTIL_NONE;
+	bool searching = is_search(options);
 
 	while (view->nr < limit && !machine_stopped(view->machine)) {
 		if (step_make(view, stepping->unit) == STEP_ENDED)
@@ -67,7 +84,7 @@ static int run_steps(struct stepping *stepping)
 	}
 	if (!searching)
 		return EXIT_OK;
-	vtr_error(ENOENT, "no such exit (--until) in %llu steps",
+	vtr_error(ENOENT, "no such exit (--until, --in) in %llu steps",
 		  (ull)view->nr);
 	return command_failed(&cmd_step);
 }
@@ -79,7 +96,7 @@ static void show_help(void)
 	printf("n, Enter  one step\n"
 	       "e         to the next exit\n"
 	       "i         one instruction\n"
-	       "c         on to the end, or to --until\n"
+	       "c         on to the end, or to --until, --in\n"
 	       "r         all registers\n"
 	       "v         all VMCS fields\n"
 	       "q         quit\n");
@@ -124,7 +141,7 @@ static void step_and_print(struct step_view *view, uint32_t unit)
 
 static void go_on(struct step_view *view)
 {
-	bool searching = view->machine->options->until != UNTIL_NONE;
+	bool searching = is_search(view->machine->options);
 	enum step_result result = STEP_ENDED;
 
 	while (!machine_stopped(view->machine)) {
@@ -254,6 +271,10 @@ static int run(const struct options *options)
 
 	if (!stepper_fits(options))
 		return command_usage(&cmd_step);
+	if (options->in && !options->symbols) {
+		vtr_error(EINVAL, "--in needs the functions' names: --symbols FILE");
+		return command_usage(&cmd_step);
+	}
 	if (options->step_insn && options->step_exit) {
 		vtr_error(EINVAL, "--insn and --exit exclude each other");
 		return command_usage(&cmd_step);
@@ -263,7 +284,11 @@ static int run(const struct options *options)
 		vtr_error(ENOMEM, "no memory for the view");
 		return command_failed(&cmd_step);
 	}
-	status = run_guest(options, stepping);
+	if (options->symbols && symbols_load(options->symbols, &stepping->view.symbols))
+		status = command_failed(&cmd_step);
+	else
+		status = run_guest(options, stepping);
+	symbols_free(stepping->view.symbols);
 	free(stepping);
 	return status;
 }
@@ -278,6 +303,12 @@ static const struct opt rows[] = {
 	  NULL, "a step is one guest instruction", NULL, 0, 0 },
 	{ "exit", 'e', OPT_FLAG, offsetof(struct options, step_exit), NULL,
 	  NULL, "a step goes to the next exit; the default", NULL, 0, 0 },
+	{ "symbols", 0, OPT_STRING, offsetof(struct options, symbols), "FILE", NULL,
+	  "names for guest addresses: a System.map, a copy of the guest's /proc/kallsyms, or an ELF file",
+	  NULL, 0, 0 },
+	{ "in", 0, OPT_STRING, offsetof(struct options, in), "FUNCTION", NULL,
+	  "with --symbols: go to the first exit (of the kind of --until, if given) in this function",
+	  NULL, 0, 0 },
 	{ "count", 'n', OPT_NUMBER, offsetof(struct options, count), "N", NULL,
 	  "without keys: make this many steps; 100 if not given", NULL, 1,
 	  1000000000 },

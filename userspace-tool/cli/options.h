@@ -71,8 +71,12 @@ struct options {
 	bool step_exit;
 	struct opt_u64 count;
 	unsigned int until;
+	/* exits, step */
+	const char *symbols;
+	const char *in;
 	/* exits, vmcs, ept, ps */
 	bool summary;
+	unsigned int by;
 	struct opt_u64 limit;
 	const char *vm;
 	struct opt_u64 vcpu;

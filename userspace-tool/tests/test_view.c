@@ -3,16 +3,20 @@
  * Views: exits out of trace records, values in words, tables, disassembly.
  *
  * Proves: ticks are charged to the right part of the way, lost records break a
- * row off, unknown bits are never hidden, bytes are fetched across pages.
+ * row off, phases and functions are told by addresses, unknown bits are never hidden, bytes are fetched across pages.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fake.h"
 #include "tap.h"
+#include "tool.h"
 #include "view/decode_show.h"
 #include "view/disasm.h"
 #include "view/exit_view.h"
+#include "view/symbols.h"
 #include "view/tables.h"
 #include "view/text_table.h"
 
@@ -115,7 +119,7 @@ static void test_sum(void)
 		.hw_reason = 10, .module_ticks = 45
 	});
 	is_num(exit_sum_count(sum), 6, "six exits");
-	json = exit_sum_json(sum);
+	json = exit_sum_json(sum, EXITS_BY_REASON, NULL);
 	first = cJSON_GetArrayItem(json, 0);
 	is_str(cJSON_GetStringValue(cJSON_GetObjectItem(first, "reason")),
 	       table_exit(30)->name, "the dearest reason is first");
@@ -129,6 +133,161 @@ static void test_sum(void)
 	       "its share");
 	cJSON_Delete(json);
 	exit_sum_free(sum);
+}
+
+/* A kernel's life in six exits, told out of order as vCPUs are read. */
+static struct exit_sum *life(void)
+{
+	static const struct exit_row rows[] = {
+		{ .tsc = 100, .rip = 0x100200, .hw_reason = 10, .module_ticks = 1 },
+		{ .tsc = 200, .rip = 0xffffffff81000010, .hw_reason = 10, .module_ticks = 2 },
+		{ .tsc = 400, .rip = 0xffffffff81000120, .hw_reason = 12, .module_ticks = 8 },
+		{ .tsc = 500, .rip = 0x401000, .hw_reason = 10, .module_ticks = 16 },
+		{ .tsc = 600, .rip = 0xffffffff81000130, .hw_reason = 12, .user_ticks = 32,
+		  .to_user = true },
+		{ .tsc = 300, .vcpu = 1, .rip = 0x9a000, .hw_reason = 10, .module_ticks = 4 },
+	};
+	struct exit_sum *sum = exit_sum_new();
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++)
+		exit_sum_add(sum, &rows[i]);
+	return sum;
+}
+
+static const char *member(const cJSON *list, int row, const char *key)
+{
+	const cJSON *value = cJSON_GetObjectItem(cJSON_GetArrayItem(list, row), key);
+
+	return value ? value->valuestring : NULL;
+}
+
+static void test_phases(void)
+{
+	struct exit_sum *sum = life();
+	cJSON *json = exit_sum_json(sum, EXITS_BY_PHASE, NULL);
+
+	is_num(cJSON_GetArraySize(json), 4, "four phases");
+	is_str(member(json, 0, "phase"), "start", "start");
+	is_str(member(json, 1, "phase"), "kernel", "kernel");
+	is_str(member(json, 2, "phase"), "more vCPUs", "the other vCPU, in real mode");
+	is_str(member(json, 3, "phase"), "programs", "programs");
+	is_str(member(json, 2, "count"), "2", "the second vCPU's exit and the next one");
+	is_str(member(json, 3, "count"), "2", "it stays with the last phase");
+	is_str(member(json, 3, "begins_ticks"), "400", "since the first exit");
+	is_str(member(json, 3, "to_user"), "1", "one went to the tool");
+	cJSON_Delete(json);
+	exit_sum_free(sum);
+	is_num(exit_phase_next(PHASE_START, 0, 0x401000), PHASE_START,
+	       "what loads a kernel is no program");
+	is_num(exit_phase_next(PHASE_KERNEL, 0, 0x7c00), PHASE_KERNEL,
+	       "neither is real mode");
+}
+
+/* ---- symbols ---- */
+
+static const char *map_file(const char *content)
+{
+	static char path[64];
+	FILE *file;
+	int fd;
+
+	strcpy(path, "/tmp/test-symbols-XXXXXX");
+	fd = mkstemp(path);
+	file = fdopen(fd, "w");
+	fputs(content, file);
+	fclose(file);
+	return path;
+}
+
+static struct symbols *load(const char *content)
+{
+	const char *path = map_file(content);
+	struct symbols *symbols = NULL;
+
+	symbols_load(path, &symbols);
+	unlink(path);
+	return symbols;
+}
+
+static const char *shown(const struct symbols *symbols, uint64_t address)
+{
+	static char text[100];
+
+	symbols_show(symbols, address, text, sizeof(text));
+	return text;
+}
+
+static const char kernel_map[] =
+	"ffffffff81000100 t late\n"
+	"ffffffff81000000 T _text\n"
+	"ffffffff81000000 T startup_64\n"
+	"ffffffff81000080 D data\n"
+	"ffffffff81a00000 T entry_SYSCALL_64\n"
+	"ffffffffc0000000 t of_module\t[module]\n";
+
+static void test_symbols(void)
+{
+	struct symbols *symbols = load(kernel_map);
+	uint64_t offset;
+
+	ok(symbols, "a map is read");
+	is_str(shown(symbols, 0xffffffff81000000), "_text", "the first of two names");
+	is_str(shown(symbols, 0xffffffff810000f0), "_text+0xf0", "data is no function");
+	is_str(shown(symbols, 0xffffffff81000100), "late", "another one");
+	is_str(shown(symbols, 0xffffffffc0000004), "of_module+0x4", "of a module");
+	is_str(shown(symbols, 0xffffffff80ffffff), "", "in front of the first");
+	is_str(shown(symbols, 0xffffffff81300000), "", "too far behind one");
+	ok(!symbols_name(NULL, 0, &offset), "no symbols, no name");
+	is_num(symbols_slide(symbols, 0), 0, "nothing is known yet");
+	is_num(symbols_slide(symbols, 0xffffffff81a01000), 0, "that is another kernel");
+	is_num(symbols_slide(symbols, 0xffffffff9be00000), 0x1a400000, "KASLR");
+	is_str(shown(symbols, 0xffffffff9b400108), "late+0x8", "names move along");
+	symbols_free(symbols);
+	symbols_free(NULL);
+}
+
+static void test_functions(void)
+{
+	struct symbols *symbols = load(kernel_map);
+	struct exit_sum *sum = life();
+	cJSON *json = exit_sum_json(sum, EXITS_BY_FUNCTION, symbols);
+
+	is_num(cJSON_GetArraySize(json), 3, "two functions, and what has no name");
+	is_str(member(json, 0, "function"), "late", "the dearest function is first");
+	is_str(member(json, 0, "count"), "2", "its exits");
+	is_str(member(json, 1, "function"), "(no symbol)", "others");
+	is_str(member(json, 2, "function"), "_text", "the cheapest");
+	cJSON_Delete(json);
+	exit_sum_free(sum);
+	symbols_free(symbols);
+}
+
+static const char *refusal(const char *content)
+{
+	struct symbols *symbols = load(content);
+
+	if (!symbols)
+		return vtr_last_error();
+	symbols_free(symbols);
+	return "";
+}
+
+static void test_bad_symbols(void)
+{
+	struct symbols *symbols = NULL;
+
+	ok(strstr(refusal(""), "no symbols in it"), "an empty file");
+	ok(strstr(refusal("ffffffffffffffff B The real System.map is elsewhere\n"),
+		  "only names another one"), "Debian's placeholder");
+	ok(strstr(refusal("0000000000000000 T _text\n"), "all addresses are 0"),
+	   "kallsyms for a user without rights");
+	ok(strstr(refusal("ffffffff81000000 T _text\nhello\n"), "line 2"), "another file");
+	ok(strstr(refusal("\177ELF"), "test-symbols"), "a broken ELF file");
+	is_num(symbols_load("/nowhere/map", &symbols), -ENOENT, "no file");
+	ok(strstr(vtr_last_error(), "/nowhere/map"), "its name is told");
+	is_num(symbols_load("/proc/self/exe", &symbols), 0, "an ELF file");
+	ok(symbols, "has symbols");
+	symbols_free(symbols);
 }
 
 /* ---- words ---- */
@@ -306,6 +465,14 @@ int main(void)
 	test_row_host();
 	test_row_broken();
 	test_sum();
+	test_phases();
+	test_symbols();
+	test_functions();
+	test_bad_symbols();
+	test_phases();
+	test_symbols();
+	test_functions();
+	test_bad_symbols();
 	test_qualifications();
 	test_fields();
 	test_small_room();

@@ -35,6 +35,7 @@ static void begin(struct exit_builder *builder,
 	builder->entry_tsc = 0;
 	builder->row = (struct exit_row){
 		.seq = record->seq,
+		.tsc = record->tsc,
 		.vcpu = record->vcpu,
 		.cpu = record->cpu,
 		.hw_reason = record->hw_reason,

@@ -31,9 +31,10 @@ void exit_rows_title(FILE *out)
 		"module", "user", "guest RIP", "detail");
 }
 
-void exit_row_print(const struct exit_row *row, FILE *out)
+void exit_row_print(const struct exit_row *row, const struct symbols *symbols, FILE *out)
 {
-	char path[64], detail[200];
+	char path[64], detail[200], symbol[120];
+	const char *and;
 
 	exit_row_path(row, path, sizeof(path));
 	show_detail(detail, sizeof(detail), row->hw_kind, row->hw_reason,
@@ -44,16 +45,22 @@ void exit_row_print(const struct exit_row *row, FILE *out)
 		exit_name(row->hw_reason), (ull)row->guest_ticks,
 		(ull)row->module_ticks, (ull)row->user_ticks, (ull)row->rip,
 		detail);
-	if (row->injected)
-		fprintf(out, "%svector %u injected", *detail ? "; " : "",
-			row->vector);
-	if (row->to_user && row->user_exit == VTR_EXIT_NONE)
-		fprintf(out, "%sthen a signal for the thread",
-			*detail ? "; " : "");
+	and = *detail ? "; " : "";
+	if (row->injected) {
+		fprintf(out, "%svector %u injected", and, row->vector);
+		and = "; ";
+	}
+	if (row->to_user && row->user_exit == VTR_EXIT_NONE) {
+		fprintf(out, "%sthen a signal for the thread", and);
+		and = "; ";
+	}
+	symbols_show(symbols, row->rip, symbol, sizeof(symbol));
+	if (*symbol)
+		fprintf(out, "%sin %s", and, symbol);
 	fputc('\n', out);
 }
 
-cJSON *exit_row_json(const struct exit_row *row)
+cJSON *exit_row_json(const struct exit_row *row, const struct symbols *symbols)
 {
 	cJSON *json = cJSON_CreateObject();
 	char text[200];
@@ -71,6 +78,9 @@ cJSON *exit_row_json(const struct exit_row *row)
 	cJSON_AddStringToObject(json, "detail", text);
 	json_hex(json, "qualification", row->qualification);
 	json_hex(json, "rip", row->rip);
+	symbols_show(symbols, row->rip, text, sizeof(text));
+	if (*text)
+		cJSON_AddStringToObject(json, "symbol", text);
 	json_hex(json, "arg1", row->arg1);
 	json_hex(json, "arg2", row->arg2);
 	json_count(json, "guest_ticks", row->guest_ticks);

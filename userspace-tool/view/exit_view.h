@@ -21,10 +21,12 @@
 
 #include "json.h"
 #include "libvitrine.h"
+#include "symbols.h"
 
 /**
  * struct exit_row - one exit
  * @seq: trace record of the exit
+ * @tsc: host's time stamp of it
  * @vcpu: vCPU
  * @cpu: host CPU
  * @hw_reason: the processor's exit reason
@@ -45,6 +47,7 @@
  */
 struct exit_row {
 	uint64_t seq;
+	uint64_t tsc;
 	uint16_t vcpu;
 	uint16_t cpu;
 	uint32_t hw_reason;
@@ -89,23 +92,35 @@ void exit_builder_break(struct exit_builder *builder);
 /* "4 → 3 → 2 → 3 tool → 2 → 3 → 4" */
 void exit_row_path(const struct exit_row *row, char *text, size_t room);
 
-/* Title line, then rows as they come, in fixed columns. */
+/* Title line, then rows as they come, in fixed columns; @symbols may be NULL. */
 void exit_rows_title(FILE *out);
-void exit_row_print(const struct exit_row *row, FILE *out);
-cJSON *exit_row_json(const struct exit_row *row);
+void exit_row_print(const struct exit_row *row, const struct symbols *symbols, FILE *out);
+cJSON *exit_row_json(const struct exit_row *row, const struct symbols *symbols);
 
 /* One line for a raw record. */
 void trace_record_print(const struct vtr_trace_record *record, FILE *out);
 
-/* ---- summary by reason ---- */
+/* ---- summary ---- */
+
+enum exit_phase { PHASE_START, PHASE_KERNEL, PHASE_MORE_VCPUS, PHASE_PROGRAMS };
+
+const char *exit_phase_name(enum exit_phase phase);
+
+/* The phase of an exit, given that of the one before (of any vCPU). */
+enum exit_phase exit_phase_next(enum exit_phase phase, uint16_t vcpu, uint64_t rip);
+
+enum exit_by { EXITS_BY_REASON, EXITS_BY_PHASE, EXITS_BY_FUNCTION };
 
 struct exit_sum;
 
 struct exit_sum *exit_sum_new(void);
 void exit_sum_free(struct exit_sum *sum);
 void exit_sum_add(struct exit_sum *sum, const struct exit_row *row);
-void exit_sum_print(struct exit_sum *sum, FILE *out);
-cJSON *exit_sum_json(struct exit_sum *sum);
+/* EXITS_BY_FUNCTION wants @symbols, the others don't look at them. */
+void exit_sum_print(const struct exit_sum *sum, enum exit_by by,
+		    const struct symbols *symbols, FILE *out);
+cJSON *exit_sum_json(const struct exit_sum *sum, enum exit_by by,
+		     const struct symbols *symbols);
 uint64_t exit_sum_count(const struct exit_sum *sum);
 
 #endif /* VITRINE_EXIT_VIEW_H */

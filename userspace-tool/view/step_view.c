@@ -130,10 +130,13 @@ static void show_insn(const struct disasm *insn, char *text, size_t room)
 
 /* ---- printing one step ---- */
 
-static void print_insn(const struct disasm *insn, uint64_t rip)
+static void print_insn(const struct step_view *view, const struct disasm *insn, uint64_t rip)
 {
-	char bytes[64];
+	char bytes[64], symbol[120];
 
+	symbols_show(view->symbols, rip, symbol, sizeof(symbol));
+	if (*symbol)
+		printf("  %s:\n", symbol);
 	show_insn(insn, bytes, sizeof(bytes));
 	printf("  0x%llx:  %-24s %s  (%u-bit)\n", (ull)rip, bytes, insn->text,
 	       insn->bits);
@@ -142,13 +145,13 @@ static void print_insn(const struct disasm *insn, uint64_t rip)
 /* By exit: more than one instruction may have run before the one that exited. */
 static void print_place(const struct step_view *view)
 {
-	print_insn(&view->insn, view->before.regs.rip);
+	print_insn(view, &view->insn, view->before.regs.rip);
 	if (view->exit_rip == view->before.regs.rip ||
 	    view->run.hw_kind == VTR_HW_STEP ||
 	    view->run.exit == VTR_EXIT_FAIL_ENTRY)
 		return;
 	printf("  ... up to\n");
-	print_insn(&view->exit_insn, view->exit_rip);
+	print_insn(view, &view->exit_insn, view->exit_rip);
 }
 
 static void print_text(struct step_view *view)
@@ -170,12 +173,15 @@ static void print_text(struct step_view *view)
 	vcpu_print_field_changes(&view->before, &view->after, stdout);
 }
 
-static cJSON *json_insn(const struct disasm *insn, uint64_t rip)
+static cJSON *json_insn(const struct step_view *view, const struct disasm *insn, uint64_t rip)
 {
 	cJSON *json = cJSON_CreateObject();
-	char bytes[64];
+	char bytes[64], symbol[120];
 
 	json_hex(json, "rip", rip);
+	symbols_show(view->symbols, rip, symbol, sizeof(symbol));
+	if (*symbol)
+		cJSON_AddStringToObject(json, "symbol", symbol);
 	json_hex(json, "linear", insn->linear);
 	show_insn(insn, bytes, sizeof(bytes));
 	cJSON_AddStringToObject(json, "bytes", bytes);
@@ -192,9 +198,9 @@ static void print_json(struct step_view *view)
 
 	json_count(json, "step", view->nr);
 	cJSON_AddItemToObject(json, "instruction",
-			      json_insn(&view->insn, view->before.regs.rip));
+			      json_insn(view, &view->insn, view->before.regs.rip));
 	cJSON_AddItemToObject(json, "exit_instruction",
-			      json_insn(&view->exit_insn, view->exit_rip));
+			      json_insn(view, &view->exit_insn, view->exit_rip));
 	show_path(view, text, sizeof(text));
 	cJSON_AddStringToObject(json, "layers", text);
 	cJSON_AddStringToObject(json, "reason", exit_name(run->hw_reason));
@@ -232,6 +238,8 @@ int step_look(struct step_view *view, struct vcpu_moment *moment)
 	if (ret)
 		machine_end(view->machine, OUTCOME_FAILED, EXIT_FAILED, "%s",
 			    vtr_last_error());
+	else
+		symbols_follow(view->symbols, view->machine->cpus[0].vcpu);
 	return ret;
 }
 
@@ -287,5 +295,5 @@ void step_print_place(struct step_view *view)
 	if (step_look(view, &view->before))
 		return;
 	disassemble(view);
-	print_insn(&view->insn, view->before.regs.rip);
+	print_insn(view, &view->insn, view->before.regs.rip);
 }

@@ -14,11 +14,13 @@
 
 #include "disasm.h"
 #include "run/stepper.h"
+#include "symbols.h"
 #include "vcpu_view.h"
 
 struct step_view {
 	struct machine *machine;
 	uint32_t backend;
+	struct symbols *symbols;	/* or NULL */
 	uint64_t nr;			/* steps made */
 	struct vcpu_moment before;
 	struct vcpu_moment after;

@@ -21,6 +21,7 @@ from .kernels import NESTED
 
 GUEST = NESTED / "linux-guest"
 GUESTS = ("6.1", "6.12")
+TOOLS = ("run", "exits", "step")
 HOST_MEMORY = 256               # MB that the host wants beside its guest
 # A stock kernel ticks 250 times a second on each CPU, beside the host's own ticks: a slow
 # clock would have time for nothing else.
@@ -70,6 +71,10 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--append", default="", metavar="TEXT", help="more for its command line")
     parser.add_argument("--option", action="append", default=[], metavar="TEXT",
                         help="an option more for `vitrine run`, as --option=--exits")
+    parser.add_argument("--tool", choices=TOOLS, default="run",
+                        help="the command of `vitrine` that has the guest")
+    parser.add_argument("--file", action="append", default=[], metavar="PATH",
+                        help="a file more for the machine around it, in /root")
     parser.add_argument("--host", choices=kernels.NAMES, default="6.1",
                         help="the kernel of the machine around it")
     # The emulator lets no interrupt end the stay of a guest that has them off.  On one
@@ -94,8 +99,10 @@ def main(argv: list[str]) -> int:
                "--timeout", options.timeout,
                "--file", f"{vmlinuz}:/root/vmlinuz", "--file", f"{disk.name}:/root/initrd",
                "--file", f"{GUEST / 'start.sh'}:/root/start.sh",
+               *(word for path in options.file
+                 for word in ("--file", f"{path}:/root/{pathlib.Path(path).name}")),
                *([] if options.command is not None else ["--shell"]), "--",
-               "sh", "/root/start.sh", "--cpus", options.guest_cpus,
+               "sh", "/root/start.sh", options.tool, "--cpus", options.guest_cpus,
                "--memory", f"{options.guest_memory}M", *options.option, "--", *words]
         return subprocess.run([str(word) for word in run], check=False).returncode
 
