@@ -22,6 +22,7 @@
 #include <asm/trapnr.h>
 
 #include "irqchip.h"
+#include "trace.h"
 
 /* The 8254's line, and its pin at the I/O APIC, as on each PC. */
 #define TIMER_LINE	0
@@ -83,6 +84,13 @@ static struct vtr_vcpu *least_busy(struct vtr_irqchip *chip, const struct vtr_la
 	return best;
 }
 
+static void accept(struct vtr_vcpu *vcpu, const struct vtr_irq_message *message)
+{
+	trace_vtr_accept(vcpu->vm->id, vcpu->id, message->mode, message->vector);
+	if (vtr_lapic_accept(&vcpu->lapic, message))
+		tell(vcpu);
+}
+
 /**
  * vtr_irqchip_send() - bring a message to the local APICs that it is for
  * @chip: the VM's controllers, locked
@@ -99,15 +107,14 @@ void vtr_irqchip_send(struct vtr_irqchip *chip, const struct vtr_lapic *from,
 	lockdep_assert_held(&chip->lock);
 	if (message->mode == VTR_DELIVER_LOWEST) {
 		vcpu = least_busy(chip, from, message);
-		if (vcpu && vtr_lapic_accept(&vcpu->lapic, message))
-			tell(vcpu);
+		if (vcpu)
+			accept(vcpu, message);
 		return;
 	}
 	for (unsigned int i = 0; i < VTR_MAX_VCPUS; i++) {
 		vcpu = READ_ONCE(chip->vm->vcpus[i]);
-		if (vcpu && vtr_lapic_matches(&vcpu->lapic, from, message) &&
-		    vtr_lapic_accept(&vcpu->lapic, message))
-			tell(vcpu);
+		if (vcpu && vtr_lapic_matches(&vcpu->lapic, from, message))
+			accept(vcpu, message);
 	}
 }
 
@@ -166,6 +173,7 @@ int vtr_irqchip_set_line(struct vtr_vm *vm, const struct vtr_irq_line *args)
 	if (args->flags || args->line >= VTR_IOAPIC_PINS || args->line == VTR_I8259_CASCADE ||
 	    args->level > 1)
 		return -EINVAL;
+	trace_vtr_line(vm->id, args->line, args->level);
 	spin_lock_irq(&chip->lock);
 	set_line(chip, args->line, args->level);
 	spin_unlock_irq(&chip->lock);
@@ -244,6 +252,7 @@ void vtr_irqchip_now(struct vtr_vcpu *vcpu, struct vtr_moment *now)
 void vtr_irqchip_arm(struct vtr_vcpu *vcpu, const struct vtr_moment *now)
 {
 	vcpu->lapic_due = vtr_lapic_timer_due(&vcpu->lapic, now);
+	trace_vtr_timer(vcpu->vm->id, vcpu->id, false, vcpu->lapic_due, now->ns);
 	if (vcpu->lapic_due)
 		hrtimer_start(&vcpu->lapic_timer, ns_to_ktime(vcpu->lapic_due),
 			      HRTIMER_MODE_ABS_HARD);
@@ -275,6 +284,7 @@ static enum hrtimer_restart lapic_tick(struct hrtimer *timer)
 	if (vcpu->lapic_due && vcpu->lapic_due <= now.ns)
 		now.tsc = U64_MAX;
 	if (vtr_lapic_timer_expire(&vcpu->lapic, &now)) {
+		trace_vtr_timer(vcpu->vm->id, vcpu->id, true, vcpu->lapic_due, now.ns);
 		tell(vcpu);
 		vcpu->lapic_due = vtr_lapic_timer_due(&vcpu->lapic, &now);
 		if (vcpu->lapic_due > now.ns)

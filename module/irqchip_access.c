@@ -11,6 +11,7 @@
 #include <asm/msr-index.h>
 
 #include "irqchip.h"
+#include "trace.h"
 
 #define X2APIC_FIRST	0x800
 #define X2APIC_LAST	0x8ff
@@ -106,6 +107,8 @@ static int access_lapic(struct vtr_vcpu *vcpu, u32 nr, bool write, u64 *data)
 	set_bit(VTR_REQ_EVENT, &vcpu->requests);
 	spin_unlock_irqrestore(&chip->lock, flags);
 	preempt_enable();
+	if (!err)
+		trace_vtr_apic(vcpu->vm->id, vcpu->id, nr, write, *data);
 	return err;
 }
 

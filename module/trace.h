@@ -146,6 +146,83 @@ TRACE_EVENT(vtr_inject,
 		  __entry->vcpu, __entry->kind, __entry->vector, __entry->error)
 );
 
+TRACE_EVENT(vtr_line,
+	TP_PROTO(u32 vm, u32 line, u32 level),
+	TP_ARGS(vm, line, level),
+	TP_STRUCT__entry(
+		__field(u32, vm)
+		__field(u32, line)
+		__field(u32, level)
+	),
+	TP_fast_assign(
+		__entry->vm = vm;
+		__entry->line = line;
+		__entry->level = level;
+	),
+	TP_printk("vm=%u line=%u level=%u", __entry->vm, __entry->line, __entry->level)
+);
+
+TRACE_EVENT(vtr_apic,
+	TP_PROTO(u32 vm, u32 vcpu, u32 reg, bool write, u64 value),
+	TP_ARGS(vm, vcpu, reg, write, value),
+	TP_STRUCT__entry(
+		__field(u32, vm)
+		__field(u32, vcpu)
+		__field(u32, reg)
+		__field(bool, write)
+		__field(u64, value)
+	),
+	TP_fast_assign(
+		__entry->vm = vm;
+		__entry->vcpu = vcpu;
+		__entry->reg = reg;
+		__entry->write = write;
+		__entry->value = value;
+	),
+	TP_printk("vm=%u vcpu=%u %s offset=0x%x value=0x%llx", __entry->vm, __entry->vcpu,
+		  __entry->write ? "write" : "read", __entry->reg << 4, __entry->value)
+);
+
+TRACE_EVENT(vtr_accept,
+	TP_PROTO(u32 vm, u32 vcpu, u8 mode, u8 vector),
+	TP_ARGS(vm, vcpu, mode, vector),
+	TP_STRUCT__entry(
+		__field(u32, vm)
+		__field(u32, vcpu)
+		__field(u8, mode)
+		__field(u8, vector)
+	),
+	TP_fast_assign(
+		__entry->vm = vm;
+		__entry->vcpu = vcpu;
+		__entry->mode = mode;
+		__entry->vector = vector;
+	),
+	TP_printk("vm=%u vcpu=%u mode=%s vector=%u", __entry->vm, __entry->vcpu,
+		  __print_symbolic(__entry->mode, { 0, "FIXED" }, { 1, "LOWEST" }, { 2, "SMI" },
+				   { 4, "NMI" }, { 5, "INIT" }, { 6, "STARTUP" },
+				   { 7, "EXTINT" }), __entry->vector)
+);
+
+TRACE_EVENT(vtr_timer,
+	TP_PROTO(u32 vm, u32 vcpu, bool expired, u64 due, u64 now),
+	TP_ARGS(vm, vcpu, expired, due, now),
+	TP_STRUCT__entry(
+		__field(u32, vm)
+		__field(u32, vcpu)
+		__field(bool, expired)
+		__field(s64, ns)
+	),
+	TP_fast_assign(
+		__entry->vm = vm;
+		__entry->vcpu = vcpu;
+		__entry->expired = expired;
+		__entry->ns = due ? due - now : 0;
+	),
+	TP_printk("vm=%u vcpu=%u %s ns=%lld", __entry->vm, __entry->vcpu,
+		  __entry->expired ? "expired" : "armed", __entry->ns)
+);
+
 TRACE_EVENT(vtr_slat_fault,
 	TP_PROTO(u32 vm, u32 vcpu, u64 gpa, u32 access, int result),
 	TP_ARGS(vm, vcpu, gpa, access, result),
