@@ -6,7 +6,7 @@ so while a core is offline, `emergency` stops in the middle of an emergency rebo
 judge.load() calls add(); read labs/1/tests.py before.
 """
 
-from lab.judge import Lab, expect
+from lab.judge import Lab, expect, expect_no_leak
 from lab.observe import break_at, free_pages
 from lab.scene import Scene, Seen
 
@@ -64,10 +64,8 @@ def add(lab: Lab) -> None:
     @lab.test("no-leak", f"{LOADS} loads and unloads cost no memory", 10, "cycles",
               after=["unload"], read="vmx/cpu.c, vmx_hw_exit() and free_regions()")
     def no_leak(seen: Seen) -> None:
-        pages = [seen.recorder.marks[number].found["free"] for number in (1, 2)]
-        lost = pages[0] - pages[1]
-        expect(lost < LOADS // 2, f"{lost} pages fewer are free after {LOADS} loads",
-               f"fewer than {LOADS // 2}, for a VMXON region is a whole page")
+        before, after = (seen.recorder.marks[number].found["free"] for number in (1, 2))
+        expect_no_leak(before, after, LOADS // 2, f"{LOADS} loads: a VMXON region is a page")
 
     @lab.test("late-core", "a core that was offline at loading time is taken when it comes", 5,
               "parted", after=["online"], read="module/main.c, enable_all_cores()")

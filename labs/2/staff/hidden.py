@@ -7,7 +7,7 @@ processor without unrestricted guest.  judge.load() calls add(); read
 labs/2/tests.py before.
 """
 
-from lab.judge import Lab, expect, load_file
+from lab.judge import Lab, expect, expect_no_leak, load_file
 from lab.observe import NO_VMCS, free_pages
 from lab.scene import LABS, Scene, Seen
 
@@ -98,10 +98,8 @@ def add(lab: Lab) -> None:
     @lab.test("no-leak", f"{COUNT} vCPUs that are refused cost no memory", 5, "more",
               after=["region"], read="vmx/vmcs.c, vmx_vmcs_free(); vmx/backend.c, destroy_parts()")
     def no_leak(seen: Seen) -> None:
-        pages = [visible.mark(seen, number).found["free"] for number in (EARLY, LATE)]
-        lost = pages[0] - pages[1]
-        expect(lost < COUNT // 2, f"{lost} pages fewer are free after {COUNT} of them",
-               f"fewer than {COUNT // 2}, for a VMCS is a whole page")
+        before, after = (visible.mark(seen, number).found["free"] for number in (EARLY, LATE))
+        expect_no_leak(before, after, COUNT // 2, f"{COUNT} of them: a VMCS is a page")
 
     @lab.test("without", "a processor that lacks a required control is refused", 5, "without",
               after=["controls"], read="vmx/caps.c, fit_control_word(), refuse_control()")

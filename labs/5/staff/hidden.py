@@ -8,7 +8,7 @@ its page up.  judge.load() calls add(); read labs/5/tests.py before.
 
 from pathlib import Path
 
-from lab.judge import Lab, expect, load_file
+from lab.judge import Lab, expect, expect_no_leak, load_file
 from lab.memory import ACCESSED, DIRTY, LARGE, LEAF, PAGE, WRITE, snapshot
 from lab.observe import free_pages
 from lab.scene import Scene, Seen
@@ -86,8 +86,7 @@ def add(lab: Lab) -> None:
     def no_leak(seen: Seen) -> None:
         own.mark(seen, 2)
         before, after = (seen.recorder.marks[number].found["free"] for number in (1, 2))
-        expect(before - after < VMS * TABLES // 2, f"{before - after} pages fewer are free after "
-               f"{VMS} VMs", f"fewer than {VMS * TABLES // 2}")
+        expect_no_leak(before, after, VMS * TABLES // 2, f"{VMS} VMs")
 
     @lab.test("moved", "a slot that goes during a fault is not mapped any more", 5, "moved",
               after=["violations"], read="module/memory.c, the preface, steps (1) and (4)")

@@ -41,6 +41,13 @@ def expect(holds: object, seen: str, expected: str) -> None:
         raise Missed(seen, expected)
 
 
+def expect_no_leak(before: int, after: int, limit: int, what: str) -> None:
+    """Fewer than `limit` pages have gone.  How many exactly is chance, and each grading of
+    a submission has to say the same: so that isn't told."""
+    expect(before - after < limit, f"{limit} pages or more are missing after {what}",
+           f"all are free again; the kernel itself takes fewer than {limit}")
+
+
 @dataclass
 class Test:
     name: str                       # short, for machines

@@ -202,9 +202,9 @@ def cases(proofs: Proofs, numbers: list[int], every: bool) -> Iterator[Case]:
         yield from careless_cases(proofs, number) if every else ()
 
 
-def agreement_cases(proofs: Proofs, numbers: list[int]) -> Iterator[Case]:
+def agreement_cases(proofs: Proofs, numbers: list[int], every: bool) -> Iterator[Case]:
     for number in numbers:
-        for wrong in chosen(wrong_ones(number), number):
+        for wrong in wrong_ones(number) if every else chosen(wrong_ones(number), number):
             yield (f"lab {number}: {GRADINGS} gradings of {wrong.name} agree",
                    lambda n=number, w=wrong: proofs.agree(n, w))
 
@@ -243,7 +243,8 @@ def command(arguments: list[str]) -> int:
     numbers = options.labs or labs_with_tests()
     proofs = Proofs(options.student)
     every = options.all or bool(options.only)
-    chosen_cases = [case for case in (agreement_cases(proofs, numbers) if options.agree
+    chosen_cases = [case for case in (agreement_cases(proofs, numbers, every)
+                                      if options.agree
                                       else cases(proofs, numbers, every))
                     if not options.only or options.only in case[0]]
     # The test runner has built them, and other suites use them meanwhile.
