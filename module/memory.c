@@ -343,6 +343,7 @@ static int set_slot_locked(struct vtr_vm *vm, const struct vtr_slot *args,
 	err = fill_slot(slot, args, keep ? was.dirty : NULL);
 	if (err)
 		return err;
+	vtr_slots_sort(new);
 	publish_slots(vm, new, was.gpa, was.gpa + (keep ? 0 : was.bytes),
 		      slot->flags & VTR_SLOT_READONLY);
 	switch_log(vm, &was, slot, keep);

@@ -75,6 +75,9 @@ void vtr_mmio_begin(struct vtr_vcpu *vcpu, const struct vtr_guest_view *view,
 	memcpy(a->insn, code, insn->bytes);
 }
 
+static int do_pieces(struct vtr_vcpu *vcpu, const struct vtr_guest_view *view,
+		     const struct vtr_insn *insn);
+
 static const char *access_word(unsigned int access)
 {
 	if (access & VTR_SLAT_WRITE)
@@ -139,7 +142,7 @@ int vtr_mmio_fault(struct vtr_vcpu *vcpu)
 	vtr_mmio_begin(vcpu, &view, &insn, code);
 	ret = map_operands(vcpu, &view, &insn, &vcpu->access);
 	if (ret == VTR_DONE)
-		return vtr_mmio_go_on(vcpu);
+		return do_pieces(vcpu, &view, &insn);
 	vcpu->access = (struct vtr_access_state) {};
 	return ret;
 }
@@ -241,6 +244,22 @@ static int finish(struct vtr_vcpu *vcpu, const struct vtr_insn *insn, struct vtr
 	return VTR_TO_USER;
 }
 
+static int do_pieces(struct vtr_vcpu *vcpu, const struct vtr_guest_view *view,
+		     const struct vtr_insn *insn)
+{
+	struct vtr_access_state *a = &vcpu->access;
+	struct vtr_regs after;
+
+	while (a->nr_done < a->nr_pieces) {
+		int ret = do_piece(vcpu, result_of(view, insn, a->data, &after));
+
+		if (ret != VTR_DONE)
+			return ret;
+	}
+	result_of(view, insn, a->data, &after);
+	return finish(vcpu, insn, &after);
+}
+
 /**
  * vtr_mmio_go_on() - do what is left of the instruction in vcpu->access
  * @vcpu: the vCPU
@@ -251,24 +270,13 @@ int vtr_mmio_go_on(struct vtr_vcpu *vcpu)
 {
 	struct vtr_access_state *a = &vcpu->access;
 	struct vtr_guest_view view;
-	struct vtr_regs after;
 	struct vtr_insn insn;
-	u64 result;
 
 	if (vtr_vm_dead(vcpu->vm))
 		return VTR_ENTER_AGAIN;
 	vtr_guest_look(vcpu, &view);
 	vtr_decode(a->insn, a->insn_bytes, a->bits, &insn);
-	while (a->nr_done < a->nr_pieces) {
-		int ret;
-
-		result = result_of(&view, &insn, a->data, &after);
-		ret = do_piece(vcpu, result);
-		if (ret != VTR_DONE)
-			return ret;
-	}
-	result_of(&view, &insn, a->data, &after);
-	return finish(vcpu, &insn, &after);
+	return do_pieces(vcpu, &view, &insn);
 }
 
 /* ---- (3) the program has answered --------------------------------------------------- */

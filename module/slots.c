@@ -57,14 +57,40 @@ int vtr_slots_check(const struct vtr_memslots *slots, const struct vtr_slot *arg
 	return 0;
 }
 
-/* Return: the slot that holds @gpa, or NULL. */
+/* Prepare vtr_slots_find(): a slot of @slots was filled, changed or emptied. */
+void vtr_slots_sort(struct vtr_memslots *slots)
+{
+	slots->nr_used = 0;
+	for (u32 i = 0; i < VTR_MAX_SLOTS; i++) {
+		u32 at = slots->nr_used;
+
+		if (!slots->slot[i].bytes)
+			continue;
+		for (; at && slots->slot[slots->by_gpa[at - 1]].gpa > slots->slot[i].gpa; at--)
+			slots->by_gpa[at] = slots->by_gpa[at - 1];
+		slots->by_gpa[at] = i;
+		slots->nr_used++;
+	}
+}
+
+/*
+ * Return: the slot that holds @gpa, or NULL.  Asked for each entry of each walk of the
+ * guest's page tables, so it halves the sorted slots instead of trying all of them.
+ */
 const struct vtr_memslot *vtr_slots_find(const struct vtr_memslots *slots, u64 gpa)
 {
-	for (u32 i = 0; i < VTR_MAX_SLOTS; i++) {
-		const struct vtr_memslot *s = &slots->slot[i];
+	u32 low = 0, high = slots->nr_used;
 
-		if (gpa >= s->gpa && gpa - s->gpa < s->bytes)
+	while (low < high) {
+		u32 middle = (low + high) / 2;
+		const struct vtr_memslot *s = &slots->slot[slots->by_gpa[middle]];
+
+		if (gpa < s->gpa)
+			high = middle;
+		else if (gpa - s->gpa < s->bytes)
 			return s;
+		else
+			low = middle + 1;
 	}
 	return NULL;
 }

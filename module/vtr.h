@@ -42,6 +42,8 @@ struct vtr_memslot {
 struct vtr_memslots {
 	struct rcu_head rcu;
 	struct vtr_memslot slot[VTR_MAX_SLOTS];
+	u8 by_gpa[VTR_MAX_SLOTS];	/* numbers of those in use, by address */
+	u8 nr_used;
 };
 
 /**
@@ -307,6 +309,7 @@ int vtr_dirty_clear(struct vtr_vm *vm, const struct vtr_dirty *args);
 /* slots.c: pure, see tests/ */
 int vtr_slots_check(const struct vtr_memslots *slots, const struct vtr_slot *args,
 		    unsigned int gpa_bits, u64 user_end);
+void vtr_slots_sort(struct vtr_memslots *slots);
 const struct vtr_memslot *vtr_slots_find(const struct vtr_memslots *slots, u64 gpa);
 bool vtr_slot_allows_leaf(const struct vtr_memslot *slot, u64 gpa, u64 bytes);
 int vtr_slot_check_log(const struct vtr_memslot *slot, u64 first, u64 nr);

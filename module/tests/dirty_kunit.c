@@ -101,6 +101,7 @@ static int start(struct kunit *test)
 	l->slat.base.ops = &slat_ops;
 	l->slot = &l->slots.slot[2];
 	*l->slot = (struct vtr_memslot) { .gpa = GPA, .bytes = PAGES * PAGE_SIZE };
+	vtr_slots_sort(&l->slots);
 	mutex_init(&l->m->vm.mem.slots_lock);
 	spin_lock_init(&l->m->vm.mem.lock);
 	l->m->vm.mem.root = &l->slat.base;

@@ -33,6 +33,7 @@ static int check(const struct vtr_memslots *slots, u32 slot, u64 gpa, u64 bytes,
 static void set(struct vtr_memslots *slots, u32 slot, u64 gpa, u64 bytes, u64 hva)
 {
 	slots->slot[slot] = (struct vtr_memslot) { .gpa = gpa, .bytes = bytes, .hva = hva };
+	vtr_slots_sort(slots);
 }
 
 static void a_plain_slot_is_accepted(struct kunit *test)
@@ -129,6 +130,27 @@ static void an_address_is_found_in_its_slot(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, vtr_slots_find(s, 0xffff));
 	KUNIT_EXPECT_NULL(test, vtr_slots_find(s, 0x14000));
 	KUNIT_EXPECT_NULL(test, vtr_slots_find(s, ~0ULL));
+}
+
+/* A page for each slot, two pages apart; their numbers are in another order. */
+static void addresses_are_found_in_a_full_table(struct kunit *test)
+{
+	struct vtr_memslots *s = table(test);
+
+	for (u32 i = 0; i < VTR_MAX_SLOTS; i++)
+		set(s, i * 37 % VTR_MAX_SLOTS, i * 0x2000, 0x1000, HVA);
+	for (u32 i = 0; i < VTR_MAX_SLOTS; i++) {
+		KUNIT_EXPECT_PTR_EQ(test, vtr_slots_find(s, i * 0x2000 + 0xfff),
+				    &s->slot[i * 37 % VTR_MAX_SLOTS]);
+		KUNIT_EXPECT_NULL(test, vtr_slots_find(s, i * 0x2000 + 0x1000));
+	}
+	/* One goes, one moves to the end. */
+	set(s, 0, 0, 0, 0);
+	set(s, 37, VTR_MAX_SLOTS * 0x2000, 0x1000, HVA);
+	KUNIT_EXPECT_NULL(test, vtr_slots_find(s, 0));
+	KUNIT_EXPECT_NULL(test, vtr_slots_find(s, 0x2000));
+	KUNIT_EXPECT_PTR_EQ(test, vtr_slots_find(s, VTR_MAX_SLOTS * 0x2000), &s->slot[37]);
+	KUNIT_EXPECT_PTR_EQ(test, vtr_slots_find(s, 0x4000), &s->slot[74]);
 }
 
 /* What the MMU notifier asks: these host addresses go, which guest addresses are behind? */
@@ -229,6 +251,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(overlaps_are_refused_but_aliases_are_not),
 	KUNIT_CASE(only_a_slot_that_is_there_is_deleted),
 	KUNIT_CASE(an_address_is_found_in_its_slot),
+	KUNIT_CASE(addresses_are_found_in_a_full_table),
 	KUNIT_CASE(host_ranges_are_cut_to_the_slot),
 	KUNIT_CASE(large_leaves_must_fit),
 	KUNIT_CASE(a_range_of_a_log_is_checked),
