@@ -29,9 +29,8 @@ struct guest_region {
 };
 
 struct guest_mem {
-	uint8_t *base;		/* one mapping of the memfd */
+	uint8_t *base;		/* one mapping */
 	uint64_t bytes;
-	int fd;
 	unsigned int nr_regions;
 	struct guest_region region[2];
 };

@@ -248,7 +248,6 @@ int machine_create(struct machine *machine, const struct options *options,
 
 	memset(machine, 0, sizeof(*machine));
 	machine->options = options;
-	machine->mem.fd = -1;
 	pthread_mutex_init(&machine->lock, NULL);
 	machine->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (machine->done_fd < 0)

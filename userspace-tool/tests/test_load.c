@@ -499,7 +499,6 @@ static void test_multiboot_modules(void)
 
 int main(void)
 {
-	mem.fd = -1;
 	test_files();
 	test_large_file();
 	test_flat();

@@ -392,7 +392,6 @@ static int print_dsdt(void)
 
 int main(int argc, char **argv)
 {
-	mem.fd = -1;
 	if (argc > 1 && !strcmp(argv[1], "--dsdt"))
 		return print_dsdt();
 	test_rtc();

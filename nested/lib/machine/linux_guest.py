@@ -22,7 +22,9 @@ from .kernels import NESTED
 GUEST = NESTED / "linux-guest"
 GUESTS = ("6.1", "6.12")
 TOOLS = ("run", "exits", "step")
-HOST_MEMORY = 256               # MB that the host wants beside its guest
+# MB that the host wants beside its guest.  A Linux with less than 512 for itself, kernel and
+# RAM disk not counted, does without huge pages.
+HOST_MEMORY = 512
 # A stock kernel ticks 250 times a second on each CPU, beside the host's own ticks: a slow
 # clock would have time for nothing else.
 CLOCK = 100
