@@ -13,7 +13,7 @@
  *
  * A request that comes while the guest runs is set in IRR as ever.  So nothing is lost
  * when the guest has just taken the same vector from those that were lent.
- * Called by module/irqchip.c, vcpu.c, handle.c.
+ * Called by module/irqchip.c, vcpu.c, handle.c.  Read next: vmx/apicv.c.
  * Source: SDM 3C "APIC Virtualization and Virtual Interrupts" (chapter 30).
  */
 #include <linux/bitops.h>
