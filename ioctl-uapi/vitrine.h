@@ -428,7 +428,10 @@ enum vtr_hw_kind {
 	VTR_HW_SPIN	= 21,	/* PAUSE in a loop */
 	VTR_HW_PMC	= 22,	/* RDPMC */
 	VTR_HW_NOTICE	= 23,	/* nothing is to be done about it */
-	VTR_HW_NR	= 24,
+	VTR_HW_APIC_ACCESS = 24, /* local APIC: the processor leaves this access to others */
+	VTR_HW_APIC_WRITE = 25,	/* ... has written a register, what follows is not done */
+	VTR_HW_APIC_END	= 26,	/* ... an interrupt has ended whose end matters */
+	VTR_HW_NR	= 27,
 };
 
 /**

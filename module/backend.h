@@ -12,6 +12,7 @@
 #ifndef VTR_BACKEND_H
 #define VTR_BACKEND_H
 
+#include <linux/bits.h>
 #include <linux/types.h>
 
 #include "../ioctl-uapi/vitrine.h"
@@ -43,6 +44,7 @@ enum vtr_task_source { VTR_TASK_CALL, VTR_TASK_IRET, VTR_TASK_JMP, VTR_TASK_GATE
  * @dr: access to a debug register
  * @exception: an exception that is intercepted
  * @task: hardware task switch
+ * @apic: the guest's local APIC, of which the processor does a part
  * @fail: the entry failed: VM-instruction error or exit reason, and the rule
  */
 struct vtr_exit {
@@ -94,6 +96,10 @@ struct vtr_exit {
 			u8 source;	/* enum vtr_task_source */
 		} task;
 		struct {
+			u16 offset;	/* in its page: what was written */
+			u8 vector;	/* that has ended */
+		} apic;
+		struct {
 			u32 insn_error;
 			u32 reason;
 			u32 rule;	/* back end's number of the broken rule, 0: none found */
@@ -101,6 +107,30 @@ struct vtr_exit {
 			u64 value;	/* of the field that the rule is about */
 		} fail;
 	};
+};
+
+/* What a processor can do by itself of a local APIC (module/apicv.c). */
+#define VTR_APICV_CR8		BIT(0)	/* CR8 and TPR; all others need it, too */
+#define VTR_APICV_XAPIC		BIT(1)	/* registers in memory */
+#define VTR_APICV_X2APIC	BIT(2)	/* registers that are MSRs */
+#define VTR_APICV_DELIVERY	BIT(3)	/* take vectors and end them */
+
+/**
+ * struct vtr_apicv - what the processor does by itself of the guest's local APIC
+ * @does: VTR_APICV_*, at most one of XAPIC and X2APIC
+ * @threshold: without DELIVERY: leave the guest when TPR's class falls below
+ * @requested: with DELIVERY: highest vector in IRR, 0: none
+ * @in_service: with DELIVERY: highest vector in ISR, 0: none
+ * @end_exits: with DELIVERY: vectors whose end must be heard of
+ * @access_hpa: with XAPIC: page that second-level tables show at VTR_APIC_BASE
+ */
+struct vtr_apicv {
+	u8 does;
+	u8 threshold;
+	u8 requested;
+	u8 in_service;
+	u64 end_exits[4];
+	u64 access_hpa;
 };
 
 #define VTR_SNAPSHOT_FIELDS	256
@@ -132,6 +162,7 @@ struct vtr_backend_info {
 	bool rdtscp;			/* the guest may use RDTSCP */
 	bool step_insn;			/* @set_step works */
 	unsigned int tsc_fraction_bits;	/* of a TSC ratio; 0: @set_tsc_ratio does not work */
+	unsigned int apicv;		/* VTR_APICV_*: what @set_apicv can switch on */
 	const struct vtr_slat_ops *slat;
 };
 
@@ -183,6 +214,8 @@ struct vtr_backend_info {
  * @can_inject: may an event of @kind (INTERRUPT or NMI) be injected now?
  * @set_window: leave the guest as soon as it can take an event of @kind
  * @set_step: leave the guest after each instruction
+ * @set_apicv: from the next entry on the processor does @apicv->does by itself, on the
+ *	registers in vtr_vcpu.vapic
  * @flush_slat: drop this core's cached second-level translations of the vCPU
  * @check_sregs: could these ever be entered?  Return: 0 or -EINVAL.
  *
@@ -240,6 +273,7 @@ struct vtr_backend {
 	bool (*can_inject)(struct vtr_vcpu *vcpu, enum vtr_event_kind kind);
 	void (*set_window)(struct vtr_vcpu *vcpu, enum vtr_event_kind kind, bool on);
 	void (*set_step)(struct vtr_vcpu *vcpu, bool on);
+	void (*set_apicv)(struct vtr_vcpu *vcpu, const struct vtr_apicv *apicv);
 	void (*flush_slat)(struct vtr_vcpu *vcpu);
 	int (*check_sregs)(const struct vtr_sregs *sregs);
 

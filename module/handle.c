@@ -445,6 +445,9 @@ static int (* const handlers[VTR_HW_NR])(struct vtr_vcpu *) = {
 	[VTR_HW_SPIN]	   = vtr_handle_spin,
 	[VTR_HW_PMC]	   = vtr_handle_pmc,
 	[VTR_HW_NOTICE]	   = handle_notice,
+	[VTR_HW_APIC_ACCESS] = vtr_handle_apic_access,
+	[VTR_HW_APIC_WRITE] = vtr_handle_apic_write,
+	[VTR_HW_APIC_END]  = vtr_handle_apic_end,
 };
 
 /**

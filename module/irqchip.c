@@ -222,7 +222,7 @@ int vtr_irqchip_send_msi(struct vtr_vm *vm, const struct vtr_msi *args)
  *
  * A periodic timer may be due again before the guest has taken the tick before,
  * because the guest keeps interrupts off, or the vCPU's thread had to wait for a
- * core.  Then it rests until that tick is taken (after_taking()), and is due at
+ * core.  Then it rests until that tick is taken (vtr_irqchip_after_taking()), and is due at
  * once: the guest counts each tick, though late.  Ticks that are masked are lost, and
  * cost the host no timer.
  */
@@ -289,6 +289,9 @@ static enum hrtimer_restart lapic_tick(struct hrtimer *timer)
 		vcpu->lapic_due = vtr_lapic_timer_due(&vcpu->lapic, &now);
 		if (vcpu->lapic_due > now.ns)
 			arm_again(timer, vcpu->lapic_due, now.ns);
+	} else if (vcpu->lapic.lends) {
+		/* Perhaps the guest has taken the tick before, and nobody has noticed. */
+		tell(vcpu);
 	}
 	spin_unlock_irqrestore(&chip->lock, flags);
 	return HRTIMER_NORESTART;
@@ -321,8 +324,12 @@ static bool tick_waits(struct vtr_irqchip *chip)
 	for (unsigned int i = 0; vector >= 0 && i < VTR_MAX_VCPUS; i++) {
 		struct vtr_vcpu *vcpu = READ_ONCE(chip->vm->vcpus[i]);
 
-		if (vcpu && vtr_lapic_requested(&vcpu->lapic, vector))
+		if (vcpu && vtr_lapic_requested(&vcpu->lapic, vector)) {
+			/* If the guest has taken it already, that is noticed by an exit. */
+			if (vcpu->lapic.lends)
+				tell(vcpu);
 			return true;
+		}
 	}
 	return false;
 }
@@ -369,8 +376,23 @@ static int next_vector(const struct vtr_vcpu *vcpu)
 	return vector < 0 && takes_extint(vcpu) ? FROM_I8259 : vector;
 }
 
-/* The periodic timers that rest until their tick is taken. */
-static void after_taking(struct vtr_vcpu *vcpu, u8 vector)
+/* The same without what the processor takes by itself. */
+static int next_by_hand(const struct vtr_vcpu *vcpu)
+{
+	if (!(vtr_apicv_does(vcpu) & VTR_APICV_DELIVERY))
+		return next_vector(vcpu);
+	/* The 8259 cannot wait for the others: with its window open they would not come. */
+	return takes_extint(vcpu) ? FROM_I8259 : -1;
+}
+
+/**
+ * vtr_irqchip_after_taking() - go on with periodic timers that rest for a tick
+ * @vcpu: the vCPU
+ * @vector: what it has taken
+ *
+ * Context: locked, the vCPU's thread, loaded, preemption off.
+ */
+void vtr_irqchip_after_taking(struct vtr_vcpu *vcpu, u8 vector)
 {
 	struct vtr_irqchip *chip = vcpu->vm->irqchip;
 	struct vtr_moment now;
@@ -387,7 +409,7 @@ static u8 take_vector(struct vtr_vcpu *vcpu, int vector)
 		vector = vtr_i8259_acknowledge(&vcpu->vm->irqchip->pic);
 	else
 		vtr_lapic_take(&vcpu->lapic, vector);
-	after_taking(vcpu, vector);
+	vtr_irqchip_after_taking(vcpu, vector);
 	return vector;
 }
 
@@ -422,15 +444,16 @@ void vtr_irqchip_deliver(struct vtr_vcpu *vcpu)
 	/* An INIT that came since the run loop looked: must_not_enter() sees the request. */
 	if (vcpu->lapic.init)
 		set_bit(VTR_REQ_EVENT, &vcpu->requests);
-	vector = next_vector(vcpu);
+	vector = next_by_hand(vcpu);
 	if (vector >= 0 && !vcpu->queued.kind && !takes_nmi(vcpu) &&
 	    vtr_backend->can_inject(vcpu, VTR_EVENT_INTERRUPT)) {
 		vcpu->queued = (struct vtr_event) {
 			.kind = VTR_EVENT_INTERRUPT, .vector = take_vector(vcpu, vector),
 		};
-		vector = next_vector(vcpu);
+		vector = next_by_hand(vcpu);
 	}
 	vcpu->irq_waits = vector >= 0;
+	vtr_apicv_enter(vcpu);
 	spin_unlock_irqrestore(&chip->lock, flags);
 }
 
@@ -446,6 +469,7 @@ static void take_init(struct vtr_vcpu *vcpu)
 	vcpu->dr6 = VTR_DR6_ONES;
 	vcpu->queued = (struct vtr_event) {};
 	vcpu->nmi_pending = false;
+	set_bit(VTR_REQ_EVENT, &vcpu->requests);
 	vcpu->activity = vcpu->lapic.base & VTR_APIC_BASE_BSP ? VTR_ACTIVE : VTR_WAIT_SIPI;
 }
 
@@ -548,6 +572,17 @@ int vtr_irqchip_create(struct vtr_vm *vm)
 	if (!chip)
 		return -ENOMEM;
 	chip->vm = vm;
+	if (vtr_apicv_level >= 1)
+		chip->apicv = vtr_backend->info.apicv;
+	if (vtr_apicv_level < 2)
+		chip->apicv &= ~VTR_APICV_DELIVERY;
+	if (chip->apicv & VTR_APICV_XAPIC) {
+		chip->access_page = (void *)get_zeroed_page(VTR_GFP_CHARGED);
+		if (!chip->access_page) {
+			kfree(chip);
+			return -ENOMEM;
+		}
+	}
 	spin_lock_init(&chip->lock);
 	vtr_ioapic_reset(&chip->ioapic);
 	vtr_i8259_reset(&chip->pic);
@@ -569,6 +604,7 @@ void vtr_irqchip_destroy(struct vtr_vm *vm)
 	if (!vm->irqchip)
 		return;
 	hrtimer_cancel(&vm->irqchip->pit_timer);
+	free_page((unsigned long)vm->irqchip->access_page);
 	kfree(vm->irqchip);
 }
 
@@ -584,6 +620,8 @@ void vtr_irqchip_add_vcpu(struct vtr_vcpu *vcpu)
 	if (!vcpu->vm->irqchip)
 		return;
 	vtr_lapic_init(&vcpu->lapic, vcpu->apic_id, vcpu->id == 0);
+	/* What the processor does of it is decided before the first entry. */
+	set_bit(VTR_REQ_EVENT, &vcpu->requests);
 	vcpu->activity = vcpu->id ? VTR_WAIT_SIPI : VTR_ACTIVE;
 }
 

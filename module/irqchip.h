@@ -27,6 +27,10 @@
  * @pit_timer: channel 0 of @pit
  * @pit_waits: channel 0 rests until its last tick is taken, or until somebody listens
  * @pit_unheard: nobody did: its line is masked everywhere
+ * @apicv: VTR_APICV_*: what the processor may do of the local APICs
+ * @access_page: stands at VTR_APIC_BASE for the processor to notice accesses; NULL:
+ *	it does not; nobody ever reads it
+ * @access_gone: guarded by vm->mem.lock: it must not stand there any more
  * @turn: the search for the lowest priority begins with this id, behind the last one
  */
 struct vtr_irqchip {
@@ -39,6 +43,9 @@ struct vtr_irqchip {
 	bool pit_waits;
 	bool pit_unheard;
 	unsigned int turn;
+	unsigned int apicv;
+	void *access_page;
+	bool access_gone;
 };
 
 /* irqchip.c: what moves between them and the vCPUs */
@@ -52,6 +59,15 @@ void vtr_irqchip_deliver(struct vtr_vcpu *vcpu);
 bool vtr_irqchip_rests(struct vtr_vcpu *vcpu);
 void vtr_irqchip_wait(struct vtr_vcpu *vcpu);
 
+/* apicv.c: what the processor does by itself */
+extern unsigned int vtr_apicv_level;
+unsigned int vtr_apicv_does(const struct vtr_vcpu *vcpu);
+void vtr_apicv_enter(struct vtr_vcpu *vcpu);
+void vtr_apicv_left(struct vtr_vcpu *vcpu);
+void vtr_apicv_show(const struct vtr_lapic *apic, u32 *page);
+void vtr_apicv_lend(struct vtr_lapic *apic, struct vtr_apicv *apicv);
+bool vtr_apicv_take_back(struct vtr_lapic *apic, const u32 *page, u32 *taken);
+
 /* irqchip_access.c: registers, as the guest reaches them */
 bool vtr_irqchip_port(struct vtr_vcpu *vcpu, u16 port, unsigned int bytes, bool in, u64 *data);
 bool vtr_irqchip_mmio(struct vtr_vcpu *vcpu, u64 gpa, unsigned int bytes, bool write, u64 *data);
@@ -59,6 +75,8 @@ int vtr_irqchip_read_msr(struct vtr_vcpu *vcpu, u32 index, u64 *value);
 int vtr_irqchip_write_msr(struct vtr_vcpu *vcpu, u32 index, u64 value);
 void vtr_irqchip_set_tpr(struct vtr_vcpu *vcpu);
 void vtr_irqchip_clock_changed(struct vtr_vcpu *vcpu);
+void vtr_irqchip_write_register(struct vtr_vcpu *vcpu, u32 nr, u64 value);
+void vtr_irqchip_ended(struct vtr_vcpu *vcpu, u8 vector);
 
 /* Between the two: under the lock. */
 void vtr_irqchip_now(struct vtr_vcpu *vcpu, struct vtr_moment *now);
@@ -67,5 +85,6 @@ void vtr_irqchip_arm_pit(struct vtr_irqchip *chip, u64 now);
 void vtr_irqchip_send(struct vtr_irqchip *chip, const struct vtr_lapic *from,
 		      const struct vtr_irq_message *message);
 void vtr_irqchip_settle(struct vtr_irqchip *chip);
+void vtr_irqchip_after_taking(struct vtr_vcpu *vcpu, u8 vector);
 
 #endif /* VTR_IRQCHIP_H */

@@ -124,6 +124,41 @@ static void access_ioapic(struct vtr_irqchip *chip, u32 offset, bool write, u64 
 	spin_unlock_irq(&chip->lock);
 }
 
+/**
+ * vtr_irqchip_write_register() - the processor has written a register to its page
+ * @vcpu: who wrote
+ * @nr: enum vtr_lapic_reg
+ * @value: what; x2APIC: of an IPI to itself with a bad vector
+ *
+ * Context: the vCPU's thread, loaded, interrupts on.
+ */
+void vtr_irqchip_write_register(struct vtr_vcpu *vcpu, u32 nr, u64 value)
+{
+	/* The processor has raised #GP where that is due. */
+	(void)access_lapic(vcpu, nr, true, &value);
+}
+
+/**
+ * vtr_irqchip_ended() - the processor has ended a vector whose end matters
+ * @vcpu: whose
+ * @vector: the vector, not in ISR any more
+ *
+ * Context: the vCPU's thread, interrupts on.
+ */
+void vtr_irqchip_ended(struct vtr_vcpu *vcpu, u8 vector)
+{
+	struct vtr_irqchip *chip = vcpu->vm->irqchip;
+
+	if (!chip)
+		return;
+	spin_lock_irq(&chip->lock);
+	if (vtr_lapic_tells_end(&vcpu->lapic, vector)) {
+		vtr_ioapic_eoi(&chip->ioapic, vector);
+		vtr_irqchip_settle(chip);
+	}
+	spin_unlock_irq(&chip->lock);
+}
+
 /* Registers lie 16 bytes apart and are accessed by 4: else nothing is defined. */
 static bool is_register(u64 gpa, unsigned int bytes)
 {
@@ -184,6 +219,8 @@ static int write_base(struct vtr_vcpu *vcpu, u64 value)
 	set_bit(VTR_REQ_EVENT, &vcpu->requests);
 	vtr_irqchip_settle(chip);
 	spin_unlock_irqrestore(&chip->lock, flags);
+	if (!err && vtr_lapic_page_is_elsewhere(&vcpu->lapic))
+		vtr_mem_remove_apic_page(vcpu->vm);
 	return err;
 }
 

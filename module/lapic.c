@@ -220,11 +220,55 @@ void vtr_lapic_take(struct vtr_lapic *apic, u8 vector)
  * @apic: the APIC
  * @vector: the vector
  *
- * Return: its bit in IRR.
+ * Return: its bit in IRR; the processor may have taken a vector that it was lent.
  */
 bool vtr_lapic_requested(const struct vtr_lapic *apic, u8 vector)
 {
-	return test_vector(apic, VTR_LAPIC_IRR, vector);
+	return test_vector(apic, VTR_LAPIC_IRR, vector) ||
+	       apic->lent[vector / 32] & BIT(vector % 32);
+}
+
+/**
+ * vtr_lapic_highest() - the highest vector of a set
+ * @apic: the APIC
+ * @set: VTR_LAPIC_IRR or VTR_LAPIC_ISR
+ *
+ * Return: the vector; -1: there is none.
+ */
+int vtr_lapic_highest(const struct vtr_lapic *apic, enum vtr_lapic_reg set)
+{
+	return highest(apic, set);
+}
+
+/**
+ * vtr_lapic_threshold() - below which class of TPR may the next vector be taken?
+ * @apic: the APIC
+ *
+ * Return: the class of a vector that only TPR holds back, else 0.
+ */
+u32 vtr_lapic_threshold(const struct vtr_lapic *apic)
+{
+	int vector = highest(apic, VTR_LAPIC_IRR), in_service = highest(apic, VTR_LAPIC_ISR);
+
+	if (vector < 0 || !vtr_lapic_on(apic) || !software_enabled(apic))
+		return 0;
+	/* EOI comes first: that is heard of anyway. */
+	if (in_service >= 0 && vector >> 4 <= in_service >> 4)
+		return 0;
+	return (u32)vector >> 4 <= apic->reg[VTR_LAPIC_TPR] >> 4 ? vector >> 4 : 0;
+}
+
+/**
+ * vtr_lapic_tells_end() - does the I/O APIC hear of the end of a vector?
+ * @apic: the APIC
+ * @vector: the vector
+ *
+ * Return: true if it came by a level, and software does not tell it itself.
+ */
+bool vtr_lapic_tells_end(const struct vtr_lapic *apic, u8 vector)
+{
+	return test_vector(apic, VTR_LAPIC_TMR, vector) &&
+	       !(apic->reg[VTR_LAPIC_SVR] & SVR_KEEP_EOI);
 }
 
 static void end_of_interrupt(struct vtr_lapic *apic, struct vtr_lapic_effect *effect)
@@ -235,8 +279,7 @@ static void end_of_interrupt(struct vtr_lapic *apic, struct vtr_lapic_effect *ef
 		return;
 	assign_vector(apic, VTR_LAPIC_ISR, vector, false);
 	effect->what |= VTR_LAPIC_RECHECK;
-	if (test_vector(apic, VTR_LAPIC_TMR, vector) &&
-	    !(apic->reg[VTR_LAPIC_SVR] & SVR_KEEP_EOI)) {
+	if (vtr_lapic_tells_end(apic, vector)) {
 		effect->what |= VTR_LAPIC_ENDS;
 		effect->vector = vector;
 	}
@@ -458,7 +501,7 @@ bool vtr_lapic_timer_expire(struct vtr_lapic *apic, const struct vtr_moment *now
 	if (!due || due > now->ns)
 		return false;
 	if (timer_mode(apic) == PERIODIC) {
-		if (test_vector(apic, VTR_LAPIC_IRR, lvt))
+		if (vtr_lapic_requested(apic, lvt))
 			return false;
 		apic->count_from = due;
 	} else {

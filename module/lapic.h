@@ -40,6 +40,8 @@ enum vtr_lapic_reg {
 	VTR_LAPIC_NR_REGS = 0x40,
 };
 
+#define VTR_LAPIC_SET_WORDS	8	/* of ISR, TMR and IRR: 256 vectors */
+
 /* Delivery modes: bits 10:8 of LVT entries, ICR, redirection entries, MSI data. */
 enum vtr_delivery {
 	VTR_DELIVER_FIXED = 0, VTR_DELIVER_LOWEST = 1, VTR_DELIVER_SMI = 2,
@@ -82,6 +84,8 @@ struct vtr_moment {
  * @id: the vCPU's APIC id, all 32 bits
  * @base: IA32_APIC_BASE
  * @reg: the register page, one word for each 16 bytes
+ * @lends: in the guest the processor takes vectors and ends them by itself (apicv.c)
+ * @lent: the requests that it has for that; they are not in IRR meanwhile
  * @new_errors: errors since the last write to ESR
  * @tsc_deadline: IA32_TSC_DEADLINE, 0: not armed
  * @count_from: when the present count began, ns; 0: the timer does not count
@@ -94,6 +98,8 @@ struct vtr_lapic {
 	u32 id;
 	u64 base;
 	u32 reg[VTR_LAPIC_NR_REGS];
+	bool lends;
+	u32 lent[VTR_LAPIC_SET_WORDS];
 	u32 new_errors;
 	u64 tsc_deadline;
 	u64 count_from;
@@ -128,6 +134,12 @@ static inline bool vtr_lapic_x2(const struct vtr_lapic *apic)
 	return apic->base & VTR_APIC_BASE_X2;
 }
 
+/* Is there no page of registers at the usual address? */
+static inline bool vtr_lapic_page_is_elsewhere(const struct vtr_lapic *apic)
+{
+	return (apic->base & ~VTR_APIC_BASE_BSP) != (VTR_APIC_BASE | VTR_APIC_BASE_ON);
+}
+
 int vtr_lapic_set_base(struct vtr_lapic *apic, u64 value, unsigned int gpa_bits);
 int vtr_lapic_read(struct vtr_lapic *apic, u32 nr, const struct vtr_moment *now, u64 *value);
 int vtr_lapic_write(struct vtr_lapic *apic, u32 nr, u64 value, const struct vtr_moment *now,
@@ -141,6 +153,9 @@ int vtr_lapic_next(const struct vtr_lapic *apic);
 bool vtr_lapic_requested(const struct vtr_lapic *apic, u8 vector);
 bool vtr_lapic_is_tick(const struct vtr_lapic *apic, u8 vector);
 void vtr_lapic_take(struct vtr_lapic *apic, u8 vector);
+bool vtr_lapic_tells_end(const struct vtr_lapic *apic, u8 vector);
+int vtr_lapic_highest(const struct vtr_lapic *apic, enum vtr_lapic_reg set);
+u32 vtr_lapic_threshold(const struct vtr_lapic *apic);
 u32 vtr_lapic_ppr(const struct vtr_lapic *apic);
 
 u64 vtr_lapic_timer_due(const struct vtr_lapic *apic, const struct vtr_moment *now);

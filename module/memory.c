@@ -34,8 +34,8 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
+#include "irqchip.h"
 #include "trace.h"
-#include "vtr.h"
 
 /**
  * vtr_slat_cache_fill() - make sure that a map operation finds its table pages
@@ -274,6 +274,17 @@ static u64 stop_accessed_dirty(struct vtr_mem *mem)
 	return mem->root->ops->zap(mem->root, 0, BIT_ULL(vtr_backend->info.gpa_bits)) + 1;
 }
 
+/* The page that stands for the local APIC, if there is one.  Return: leaves removed. */
+static u64 zap_apic_page(struct vtr_vm *vm)
+{
+	struct vtr_slat_root *root = vm->mem.root;
+
+	lockdep_assert_held(&vm->mem.lock);
+	if (!vm->irqchip || !vm->irqchip->access_page)
+		return 0;
+	return root->ops->zap(root, VTR_APIC_BASE, VTR_APIC_BASE + VTR_APIC_BYTES);
+}
+
 /* The table changes here.  Guest addresses in [zap, zap_end) lose their leaves. */
 static void publish_slots(struct vtr_vm *vm, struct vtr_memslots *new, u64 zap, u64 zap_end,
 			  bool readonly)
@@ -287,6 +298,8 @@ static void publish_slots(struct vtr_vm *vm, struct vtr_memslots *new, u64 zap, 
 	gone = mem->root->ops->zap(mem->root, zap, zap_end);
 	if (readonly)
 		gone += stop_accessed_dirty(mem);
+	/* Memory that is new goes before the page of the local APIC. */
+	gone += zap_apic_page(vm);
 	vtr_mem_flush_if(vm, gone);
 	spin_unlock(&mem->lock);
 }
@@ -567,6 +580,50 @@ unlock:
 	/* LAB 5.5 END */
 }
 
+/*
+ * No slot is there.  If the processor shall notice accesses to the local APIC by
+ * itself, a page of the module stands at its address.
+ * Return: 0: try again; -ENOENT: nothing is there; -ENOMEM.
+ */
+static int map_apic_page(struct vtr_vcpu *vcpu, u64 gpa, unsigned int access)
+{
+	struct vtr_irqchip *chip = vcpu->vm->irqchip;
+	struct vtr_mem *mem = &vcpu->vm->mem;
+	const struct vtr_memslots *slots;
+	int ret = -ENOENT;
+
+	if (!chip || !chip->access_page || access & VTR_SLAT_EXEC ||
+	    ALIGN_DOWN(gpa, PAGE_SIZE) != VTR_APIC_BASE)
+		return -ENOENT;
+	if (vtr_slat_cache_fill(&vcpu->cache))
+		return -ENOMEM;
+	spin_lock(&mem->lock);
+	slots = rcu_dereference_protected(mem->slots, lockdep_is_held(&mem->lock));
+	if (!chip->access_gone && !vtr_slots_find(slots, VTR_APIC_BASE))
+		ret = mem->root->ops->map(mem->root, &vcpu->cache, VTR_APIC_BASE,
+					  virt_to_phys(chip->access_page), VTR_SLAT_4K,
+					  VTR_SLAT_READ | VTR_SLAT_WRITE);
+	vtr_mem_flush_if(vcpu->vm, ret == 1);
+	spin_unlock(&mem->lock);
+	return min(ret, 0);
+}
+
+/**
+ * vtr_mem_remove_apic_page() - a vCPU's APIC has no page at VTR_APIC_BASE any more
+ * @vm: the VM
+ *
+ * All vCPUs share the second-level tables: from now on each access faults, and is
+ * decoded.
+ * Context: process; preemption may be off.
+ */
+void vtr_mem_remove_apic_page(struct vtr_vm *vm)
+{
+	spin_lock(&vm->mem.lock);
+	vm->irqchip->access_gone = true;
+	vtr_mem_flush_if(vm, zap_apic_page(vm));
+	spin_unlock(&vm->mem.lock);
+}
+
 /**
  * vtr_mem_fault() - serve a second-level fault
  * @vcpu: the vCPU that exited
@@ -593,7 +650,7 @@ int vtr_mem_fault(struct vtr_vcpu *vcpu, u64 gpa, unsigned int access)
 	/* Step (1) before step (2); pairs with the lock around seq++. */
 	smp_rmb();
 	if (!vtr_mem_find(vm, gpa, &slot, NULL))
-		return -ENOENT;
+		return map_apic_page(vcpu, gpa, access);
 	if (write && (slot.flags & VTR_SLOT_READONLY))
 		return -EROFS;
 

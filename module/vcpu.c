@@ -304,6 +304,7 @@ static bool enter_once(struct vtr_vcpu *vcpu)
 	if (must_not_enter(vcpu)) {
 		WRITE_ONCE(vcpu->mode, VTR_MODE_OUTSIDE);
 		local_irq_enable();
+		vtr_apicv_left(vcpu);
 		vtr_cancel_delivery(vcpu);
 		preempt_enable();
 		return false;
@@ -316,6 +317,7 @@ static bool enter_once(struct vtr_vcpu *vcpu)
 	entered = get_cycles();
 	vtr_backend->vcpu_run(vcpu, &vcpu->exit);
 	vcpu->exit_tsc = get_cycles();
+	vtr_apicv_left(vcpu);
 
 	WRITE_ONCE(vcpu->mode, VTR_MODE_OUTSIDE);
 	/*
@@ -407,6 +409,11 @@ static int alloc_shared_pages(struct vtr_vcpu *vcpu)
 	vcpu->run = (void *)get_zeroed_page(VTR_GFP_CHARGED);
 	if (!vcpu->run)
 		return -ENOMEM;
+	if (vcpu->vm->irqchip && vcpu->vm->irqchip->apicv) {
+		vcpu->vapic = (void *)get_zeroed_page(VTR_GFP_CHARGED);
+		if (!vcpu->vapic)
+			return -ENOMEM;
+	}
 	/* Header page and records; not a power of two, so exact pages. */
 	ring = alloc_pages_exact((VTR_TRACE_RING_PAGES + 1) * PAGE_SIZE,
 				 VTR_GFP_CHARGED | __GFP_ZERO);
@@ -427,6 +434,7 @@ static void free_vcpu(struct vtr_vcpu *vcpu)
 	vtr_fpu_free(&vcpu->fpu);
 	if (vcpu->ring)
 		free_pages_exact(vcpu->ring, (VTR_TRACE_RING_PAGES + 1) * PAGE_SIZE);
+	free_page((unsigned long)vcpu->vapic);
 	free_page((unsigned long)vcpu->run);
 	/* Frees the structure itself after a grace period. */
 	vtr_backend->vcpu_destroy(vcpu);

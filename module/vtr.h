@@ -199,6 +199,8 @@ enum vtr_pending {
  * @lapic: the local APIC, if the VM has interrupt controllers in the module
  * @lapic_due: when its timer expires, ns, as of the last time it was armed
  * @lapic_timer: its timer
+ * @vapic: the registers that the processor works on while the guest runs, a page
+ *	as the xAPIC's; NULL: it does nothing of the APIC by itself
  * @rest_wait: its thread sleeps here while the guest is halted or not started
  * @run: the shared page
  * @ring: the trace ring, header page first
@@ -246,8 +248,9 @@ struct vtr_vcpu {
 	struct vtr_vcpu_stats stats;
 	u64 exit_tsc;		/* when the exit that is being handled happened */
 
-	/* guarded by vm->irqchip->lock: */
+	/* guarded by vm->irqchip->lock, the page by mutex: */
 	struct vtr_lapic lapic;
+	u32 *vapic;
 	u64 lapic_due;
 	struct hrtimer lapic_timer;
 	wait_queue_head_t rest_wait;
@@ -290,6 +293,7 @@ void vtr_mem_destroy(struct vtr_vm *vm);
 int vtr_mem_set_slot(struct vtr_vm *vm, const struct vtr_slot *args);
 int vtr_mem_fault(struct vtr_vcpu *vcpu, u64 gpa, unsigned int access);
 bool vtr_mem_find(struct vtr_vm *vm, u64 gpa, struct vtr_memslot *slot, u32 *index);
+void vtr_mem_remove_apic_page(struct vtr_vm *vm);
 void vtr_mem_flush_if(struct vtr_vm *vm, bool needed);
 void vtr_mem_collapse(struct vtr_vm *vm, const struct vtr_memslot *slot);
 
@@ -370,6 +374,11 @@ int vtr_policy_set_msr_filter(struct vtr_vm *vm, const struct vtr_msr_filter *ar
 int vtr_policy_check_ranges(const struct vtr_msr_range *range, unsigned int nr);
 bool vtr_policy_msr(const struct vtr_vm *vm, u32 index, bool write);
 void vtr_policy_free(struct vtr_vm *vm);
+
+/* apicv.c: exits of a local APIC of which the processor does a part */
+int vtr_handle_apic_access(struct vtr_vcpu *vcpu);
+int vtr_handle_apic_write(struct vtr_vcpu *vcpu);
+int vtr_handle_apic_end(struct vtr_vcpu *vcpu);
 
 /* tsc.c: the guest's time stamp counter */
 int vtr_tsc_ratio(u32 khz, u32 host_khz, u64 *ratio);

@@ -32,6 +32,7 @@ static int hw_init(void)
 	info->rdtscp = vmx_has_rdtscp();
 	info->step_insn = vmx_has_monitor_trap_flag();
 	info->tsc_fraction_bits = vmx_has_tsc_scaling() ? VMX_TSC_FRACTION_BITS : 0;
+	info->apicv = vmx_apicv_can(vmx_caps.may[VMX_WORD_PROC], vmx_caps.may[VMX_WORD_PROC2]);
 	info->slat = &ept_ops;
 	vmx_entry_caps_init();
 	return vmx_hw_init();
@@ -116,6 +117,7 @@ struct vtr_backend vtr_vmx_backend = {
 	.can_inject	= vmx_can_inject,
 	.set_window	= vmx_set_window,
 	.set_step	= vmx_set_step,
+	.set_apicv	= vmx_set_apicv,
 	.flush_slat	= vmx_flush_slat,
 	.check_sregs	= vmx_check_sregs,
 	.check		= vmx_vcpu_check,

@@ -53,6 +53,17 @@ static inline bool vmx_has_monitor_trap_flag(void)
 	return vmx_caps.may[VMX_WORD_PROC] & VMX_PROC_MONITOR_TRAP_FLAG;
 }
 
+static inline bool vmx_has_preemption_timer(void)
+{
+	return vmx_caps.may[VMX_WORD_PIN] & VMX_PIN_PREEMPTION_TIMER;
+}
+
+/* The VMX-preemption timer counts when this bit of the TSC changes. */
+static inline unsigned int vmx_timer_shift(void)
+{
+	return vmx_caps.misc & 0x1f;
+}
+
 static inline bool vmx_has_rdtscp(void)
 {
 	return vmx_caps.proc2 & VMX_PROC2_ENABLE_RDTSCP;

@@ -156,6 +156,27 @@ static void restore_nmi_blocking(struct vtr_vmx_vcpu *v, struct vtr_exit *exit)
 	/* LAB 6.7 END */
 }
 
+#define APIC_ACCESS_WRITE	1
+#define APIC_ACCESS_FETCH	2
+
+/*
+ * Qualification of an APIC access: offset in the page in 11:0, what the access was
+ * in 15:12.  To the neutral core it is a second-level fault.
+ */
+static void decode_apic_access(struct vtr_exit *exit)
+{
+	u64 q = exit->qualification;
+
+	exit->slat.gpa = VTR_APIC_BASE + (q & 0xfff);
+	/* Without an instruction: the tables of pages, or where an event is pushed. */
+	exit->slat.gva_valid = (q >> 12 & 0xf) <= APIC_ACCESS_FETCH;
+	exit->slat.access = VTR_SLAT_READ;
+	if ((q >> 12 & 0xf) == APIC_ACCESS_WRITE)
+		exit->slat.access = VTR_SLAT_WRITE;
+	else if ((q >> 12 & 0xf) == APIC_ACCESS_FETCH)
+		exit->slat.access = VTR_SLAT_EXEC;
+}
+
 static void decode(struct vtr_vmx_vcpu *v, struct vtr_exit *exit)
 {
 	switch (exit->hw_reason) {
@@ -185,6 +206,15 @@ static void decode(struct vtr_vmx_vcpu *v, struct vtr_exit *exit)
 		break;
 	case VMX_EXIT_TASK_SWITCH:
 		decode_task_switch(exit);
+		break;
+	case VMX_EXIT_APIC_ACCESS:
+		decode_apic_access(exit);
+		break;
+	case VMX_EXIT_APIC_WRITE:
+		exit->apic.offset = exit->qualification & 0xfff;
+		break;
+	case VMX_EXIT_VIRTUALIZED_EOI:
+		exit->apic.vector = exit->qualification;
 		break;
 	}
 }

@@ -73,6 +73,7 @@ enum vmx_switched_msr {
  * @host_fs_base: of the host's thread
  * @host_cr3, @host_cr4: what the VMCS host fields hold
  * @proc_controls: what the VMCS field holds
+ * @apicv: what the VMCS fields of APIC virtualization hold
  * @want_interrupt_window: the core has asked for it
  * @nmi_after_sti: an NMI waits for the end of an STI's shadow, by the same window
  */
@@ -92,6 +93,7 @@ struct vtr_vmx_vcpu {
 	unsigned long host_cr3;
 	unsigned long host_cr4;
 	u32 proc_controls;
+	struct vtr_apicv apicv;
 	bool want_interrupt_window;
 	bool nmi_after_sti;
 };
@@ -148,6 +150,10 @@ void vmx_requeue_event(struct vtr_vmx_vcpu *v, struct vtr_exit *exit);
 void vmx_skip_insn(struct vtr_vcpu *vcpu);
 void vmx_get_blocking(struct vtr_vcpu *vcpu, struct vtr_events *events);
 void vmx_set_blocking(struct vtr_vcpu *vcpu, const struct vtr_events *events);
+
+/* apicv.c */
+unsigned int vmx_apicv_can(u32 proc, u32 proc2);
+void vmx_set_apicv(struct vtr_vcpu *vcpu, const struct vtr_apicv *apicv);
 
 /* state.c */
 void vmx_get_regs(struct vtr_vcpu *vcpu, struct vtr_regs *regs);

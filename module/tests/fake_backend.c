@@ -371,6 +371,12 @@ static void explain_failure(const struct vtr_exit *exit, char *buf, size_t room)
 	scnprintf(buf, room, "the script says so (error %u)", exit->fail.insn_error);
 }
 
+static void set_apicv(struct vtr_vcpu *vcpu, const struct vtr_apicv *apicv)
+{
+	demand(vcpu, !(apicv->does & ~fake_backend.info.apicv), "only what it can do");
+	fake_of(vcpu)->apicv = *apicv;
+}
+
 struct vtr_backend fake_backend = {
 	.id		 = VTR_BACKEND_FAKE,
 	.name		 = "fake",
@@ -411,6 +417,7 @@ struct vtr_backend fake_backend = {
 	.can_inject	 = can_inject,
 	.set_window	 = set_window,
 	.set_step	 = set_step,
+	.set_apicv	 = set_apicv,
 	.flush_slat	 = flush_slat,
 	.check_sregs	 = check_sregs,
 	.snapshot	 = snapshot,

@@ -42,6 +42,7 @@ struct fake_step {
  * @checked: event that was part of the last check
  * @delivered, @nr_delivered: events that the guest has got
  * @interrupt_window, @nmi_window, @step: what the core has asked for
+ * @apicv: what the processor does of the APIC
  * @loads, @puts, @flushes, @skips: calls so far
  * @violations: calls that broke a rule of module/backend.h
  * @loaded: between vcpu_load and vcpu_put
@@ -68,6 +69,7 @@ struct fake_vcpu {
 	bool interrupt_window;
 	bool nmi_window;
 	bool step;
+	struct vtr_apicv apicv;
 
 	unsigned int loads;
 	unsigned int puts;

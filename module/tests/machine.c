@@ -14,6 +14,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
+#include "../irqchip.h"
 #include "machine.h"
 
 struct vtr_backend *vtr_backend = &fake_backend;
@@ -112,6 +113,11 @@ int vtr_mem_fault(struct vtr_vcpu *vcpu, u64 gpa, unsigned int access)
 	return m->fault_result;
 }
 
+void vtr_mem_remove_apic_page(struct vtr_vm *vm)
+{
+	machine_of(vm)->apic_page_removals++;
+}
+
 /* ---- instead of inspect.c and ioctl.c ------------------------------------------- */
 
 void vtr_inspect_add_vm(struct vtr_vm *vm)
@@ -144,7 +150,7 @@ const struct file_operations vtr_vcpu_fops = {
 
 /* ---- the machine ------------------------------------------------------------------ */
 
-int machine_start(struct kunit *test)
+static int start_machine(struct kunit *test, bool irqchip)
 {
 	const struct vtr_create_vcpu args = { .size = sizeof(args), .id = 0, .apic_id = 5 };
 	struct machine *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
@@ -161,11 +167,24 @@ int machine_start(struct kunit *test)
 	spin_lock_init(&m->vm.dead_lock);
 	m->vm.flags = VTR_VM_TRACE;
 
+	if (irqchip)
+		KUNIT_ASSERT_EQ(test, vtr_irqchip_create(&m->vm), 0);
 	m->fd = vtr_vcpu_create(&m->vm, &args);
 	KUNIT_ASSERT_GE(test, m->fd, 0);
 	m->vcpu = to_fake(m->vm.vcpus[0]);
 	test->priv = m;
 	return 0;
+}
+
+int machine_start(struct kunit *test)
+{
+	return start_machine(test, false);
+}
+
+/* The same with the interrupt controllers in the module. */
+int machine_start_irqchip(struct kunit *test)
+{
+	return start_machine(test, true);
 }
 
 void machine_finish(struct kunit *test)
@@ -182,6 +201,7 @@ void machine_finish(struct kunit *test)
 	flush_delayed_fput();
 	KUNIT_EXPECT_EQ(test, kref_read(&m->vm.ref), 1u);
 	KUNIT_EXPECT_NULL(test, m->vm.vcpus[0]);
+	vtr_irqchip_destroy(&m->vm);
 	preempt_notifier_dec();
 	rcu_barrier();
 }

@@ -25,6 +25,7 @@
  * @write_result: what writing to guest memory fails with, or 0
  * @fault_result: what the next second-level faults return
  * @faults, @fault_gpa, @fault_access: faults so far and the last one
+ * @apic_page_removals: times that a vCPU's APIC has left its usual address
  * @slat_flushes: flushes after changes of second-level tables
  */
 struct machine {
@@ -38,6 +39,7 @@ struct machine {
 	unsigned int faults;
 	u64 fault_gpa;
 	unsigned int fault_access;
+	unsigned int apic_page_removals;
 	unsigned int slat_flushes;
 };
 
@@ -45,6 +47,7 @@ struct machine {
 extern bool machine_no_memory;
 
 int machine_start(struct kunit *test);
+int machine_start_irqchip(struct kunit *test);
 void machine_finish(struct kunit *test);
 int machine_run(struct machine *m, const struct fake_step *script, unsigned int nr_steps);
 

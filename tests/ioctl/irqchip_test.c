@@ -31,8 +31,8 @@ GUEST(xapic_registers, 64,
       WRITE_CR8(9) READ(0x80, 8)
       WRITE(0x20, 0x7000000) READ(0x20, 9)
       WRITE(0xd0, 0x12345678) READ(0xd0, 10) WRITE(0xe0, 0) READ(0xe0, 11)
-      /* Half a register, and bytes beside one, are nothing. */
-      "movb $0x10, 0x80(%r15)\n movw $0x10, 0x84(%r15)\n" READ(0x80, 12)
+      /* Bytes beside a register are nothing. */
+      "movw $0x10, 0x84(%r15)\n movb $0x10, 0x30(%r15)\n" READ(0x80, 12)
       "xor %eax, %eax\n mov 0x31(%r15), %al\n mov %rax, " OUT_AT(13) "\n"
       STOP READ(0x80, 14) STOP);
 

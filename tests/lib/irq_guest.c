@@ -89,6 +89,31 @@ static void map_controllers(struct vm *vm)
 	((uint64_t *)(vm->mem + PDPT_AT))[3] = HIGH_PD_AT | 3;
 }
 
+unsigned int apicv_level(void)
+{
+	return read_parameter("apicv");
+}
+
+void set_apicv_level(unsigned int level)
+{
+	write_parameter("apicv", level);
+}
+
+/*
+ * If an exit hits the delivery of a virtual interrupt, the emulated processor reports
+ * another event (docs/interrupts.md, "What the emulated processor does"): so no page that
+ * is needed for it must be missing.
+ */
+GUEST(touches_tables, 64,
+      "mov 0x5000, %eax\n mov 0x1000, %eax\n mov 0xa000, %eax\n push %rax\n pop %rax\n" STOP);
+
+static void touch_tables(struct vcpu *vcpu, uint64_t at)
+{
+	memcpy(vcpu->vm->mem + at, guest_touches_tables.start,
+	       guest_touches_tables.end - guest_touches_tables.start);
+	REQUIRE(run_to_stop(vcpu));
+}
+
 struct vcpu *new_irq_vcpu(struct vm *vm, unsigned int id, const struct guest_code *code,
 			  uint32_t end)
 {
@@ -98,7 +123,6 @@ struct vcpu *new_irq_vcpu(struct vm *vm, unsigned int id, const struct guest_cod
 	struct vtr_regs regs;
 
 	REQUIRE(id < 2 && code->end - code->start <= 0x1000);
-	memcpy(vm->mem + at, code->start, code->end - code->start);
 	enter_long(vcpu);
 	map_controllers(vm);
 	regs = get_regs(vcpu);
@@ -111,6 +135,11 @@ struct vcpu *new_irq_vcpu(struct vm *vm, unsigned int id, const struct guest_cod
 	/* All but the first wait for a start-up IPI else. */
 	MUST(put_record(vcpu, VTR_STATE_EVENTS, &events, sizeof(events)));
 	log_of(vcpu)->end = end;
+	if (apicv_level() == 2) {
+		touch_tables(vcpu, at);
+		set_regs(vcpu, &regs);
+	}
+	memcpy(vm->mem + at, code->start, code->end - code->start);
 	return vcpu;
 }
 

@@ -109,6 +109,13 @@ struct vcpu *new_irq_vcpu(struct vm *vm, unsigned int id, const struct guest_cod
 /* Both for a VM with one vCPU. */
 struct vcpu *start_irq_guest(const struct guest_code *code, uint32_t end);
 
+/*
+ * How much the processor does by itself of local APICs: the module's parameter, for VMs
+ * made from then on.
+ */
+unsigned int apicv_level(void);
+void set_apicv_level(unsigned int level);
+
 volatile struct irq_log *log_of(struct vcpu *vcpu);
 
 void set_line(struct vm *vm, uint32_t line, uint32_t level);

@@ -547,3 +547,28 @@ int nr_cpus(void)
 {
 	return sysconf(_SC_NPROCESSORS_ONLN);
 }
+
+static FILE *open_parameter(const char *name, const char *mode)
+{
+	char path[80];
+
+	snprintf(path, sizeof(path), "/sys/module/vitrine/parameters/%s", name);
+	return fopen(path, mode);
+}
+
+void write_parameter(const char *name, unsigned int value)
+{
+	FILE *file = open_parameter(name, "w");
+
+	REQUIRE(file && fprintf(file, "%u", value) > 0 && !fclose(file));
+}
+
+unsigned int read_parameter(const char *name)
+{
+	FILE *file = open_parameter(name, "r");
+	unsigned int value;
+
+	REQUIRE(file && fscanf(file, "%u", &value) == 1);
+	fclose(file);
+	return value;
+}

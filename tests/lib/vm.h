@@ -145,6 +145,10 @@ enum vtr_exit_kind serve(struct vcpu *vcpu, struct served *served);
 
 /* Host CPU of this thread; ends the case if it cannot be set. */
 void pin_to_cpu(int cpu);
+
+/* A parameter of the module, for VMs made from then on. */
+void write_parameter(const char *name, unsigned int value);
+unsigned int read_parameter(const char *name);
 int nr_cpus(void);
 
 /* Ticks of the processor, for waiting that does not depend on the clock. */

@@ -116,6 +116,9 @@ const char *hw_kind_name(uint32_t kind)
 		[VTR_HW_SPIN] = "spin",
 		[VTR_HW_PMC] = "pmc",
 		[VTR_HW_NOTICE] = "notice",
+		[VTR_HW_APIC_ACCESS] = "apic-access",
+		[VTR_HW_APIC_WRITE] = "apic-write",
+		[VTR_HW_APIC_END] = "apic-end",
 	};
 
 	return kind < ARRAY_SIZE(names) ? names[kind] : "?";

@@ -166,6 +166,36 @@ static void task_switches_and_bad_entries(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, e.slat.gpa, 0x7000000ULL);
 }
 
+static void apic_accesses_are_second_level_faults(struct kunit *test)
+{
+	struct vtr_exit exit = leave(test, VMX_EXIT_APIC_ACCESS, 0x1300);
+
+	KUNIT_EXPECT_EQ(test, exit.kind, (u32)VTR_HW_APIC_ACCESS);
+	KUNIT_EXPECT_EQ(test, exit.slat.gpa, 0xfee00300ULL);
+	KUNIT_EXPECT_EQ(test, exit.slat.access, VTR_SLAT_WRITE);
+	KUNIT_EXPECT_TRUE(test, exit.slat.gva_valid);
+	exit = leave(test, VMX_EXIT_APIC_ACCESS, 0x00a0);
+	KUNIT_EXPECT_EQ(test, exit.slat.access, VTR_SLAT_READ);
+	exit = leave(test, VMX_EXIT_APIC_ACCESS, 0x2000);
+	KUNIT_EXPECT_EQ(test, exit.slat.access, VTR_SLAT_EXEC);
+	/* To walk the guest's page tables. */
+	exit = leave(test, VMX_EXIT_APIC_ACCESS, 0xf008);
+	KUNIT_EXPECT_FALSE(test, exit.slat.gva_valid);
+}
+
+static void what_a_virtual_apic_tells(struct kunit *test)
+{
+	struct vtr_exit exit = leave(test, VMX_EXIT_APIC_WRITE, 0x3e0);
+
+	KUNIT_EXPECT_EQ(test, exit.kind, (u32)VTR_HW_APIC_WRITE);
+	KUNIT_EXPECT_EQ(test, exit.apic.offset, 0x3e0);
+	exit = leave(test, VMX_EXIT_VIRTUALIZED_EOI, 0x5a);
+	KUNIT_EXPECT_EQ(test, exit.kind, (u32)VTR_HW_APIC_END);
+	KUNIT_EXPECT_EQ(test, exit.apic.vector, 0x5a);
+	exit = leave(test, VMX_EXIT_TPR_THRESHOLD, 0);
+	KUNIT_EXPECT_EQ(test, exit.kind, (u32)VTR_HW_NOTICE);
+}
+
 static void exceptions_and_nmis(struct kunit *test)
 {
 	struct vtr_vmx_vcpu *v = test->priv;
@@ -514,6 +544,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(msr_accesses),
 	KUNIT_CASE(ept_violations),
 	KUNIT_CASE(task_switches_and_bad_entries),
+	KUNIT_CASE(apic_accesses_are_second_level_faults),
+	KUNIT_CASE(what_a_virtual_apic_tells),
 	KUNIT_CASE(exceptions_and_nmis),
 	KUNIT_CASE(int1_is_no_debug_exception),
 	KUNIT_CASE(failed_entries),

@@ -80,7 +80,8 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--host", choices=kernels.NAMES, default="6.1",
                         help="the kernel of the machine around it")
     # The emulator lets no interrupt end the stay of a guest that has them off.  On one
-    # processor a vCPU that waits like that for the other one waits for ever.
+    # processor a vCPU that waits like that for the other one would wait for ever, but for
+    # the slice (start.sh).
     parser.add_argument("--host-cpus", type=int, default=2, metavar="N",
                         help="processors of the machine around it")
     parser.add_argument("--timeout", type=int, default=1800, metavar="S",

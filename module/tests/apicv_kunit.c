@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The part of a local APIC that the processor does by itself.  KUnit suite "apicv".
+ *
+ * The fake back end is the processor here: steps of its script take vectors, end them
+ * and write registers on the page, as the manual says; then the local APIC must be what a
+ * module that does all by hand would have made of it.
+ */
+#include <linux/bitops.h>
+
+#include "../irqchip.h"
+#include "machine.h"
+
+#define AT(nr)		((nr) * 4)
+#define LINE		10
+#define ALL		(VTR_APICV_CR8 | VTR_APICV_XAPIC | VTR_APICV_X2APIC | VTR_APICV_DELIVERY)
+
+static const struct vtr_exit halts = {
+	.kind = VTR_HW_HLT, .hw_reason = FAKE_HLT_REASON, .insn_bytes = 1,
+};
+static const struct vtr_exit goes_on = { .kind = VTR_HW_NOTICE };
+
+static int start(struct kunit *test)
+{
+	fake_backend.info.apicv = ALL;
+	vtr_apicv_level = 2;
+	return machine_start_irqchip(test);
+}
+
+static int start_by_hand(struct kunit *test)
+{
+	fake_backend.info.apicv = ALL;
+	vtr_apicv_level = 0;
+	return machine_start_irqchip(test);
+}
+
+static void finish(struct kunit *test)
+{
+	machine_finish(test);
+	fake_backend.info.apicv = 0;
+	vtr_apicv_level = 1;
+}
+
+static struct vtr_lapic *lapic(struct machine *m)
+{
+	return &m->vcpu->base.lapic;
+}
+
+static void request(struct machine *m, u8 vector)
+{
+	const struct vtr_msi msi = {
+		.size = sizeof(msi), .address = VTR_APIC_BASE | 5 << 12, .data = vector,
+	};
+
+	vtr_irqchip_send_msi(&m->vm, &msi);
+}
+
+/* Run a stay for each function of @in_guest, and stop. */
+static void stay(struct machine *m, void (*in_guest)(struct fake_vcpu *v))
+{
+	const struct fake_step script[] = {
+		{ .exit = goes_on, .in_guest = in_guest }, { .exit = { .kind = VTR_HW_TRIPLE } },
+	};
+
+	m->vcpu->regs.rflags |= X86_EFLAGS_IF;
+	RUN(m, script);
+	m->vcpu->base.activity = VTR_ACTIVE;
+}
+
+static void assign(u32 *page, u32 set, u8 vector, bool on)
+{
+	u32 *word = &page[AT(set + vector / 32)];
+
+	*word = on ? *word | BIT(vector % 32) : *word & ~BIT(vector % 32);
+}
+
+static bool is_set(const struct vtr_lapic *apic, u32 set, u8 vector)
+{
+	return apic->reg[set + vector / 32] & BIT(vector % 32);
+}
+
+/* ---- delivery ---------------------------------------------------------------------- */
+
+static void takes_what_is_requested(struct fake_vcpu *v)
+{
+	u8 vector = v->apicv.requested;
+
+	if (!vector)
+		return;
+	assign(v->base.vapic, VTR_LAPIC_IRR, vector, false);
+	assign(v->base.vapic, VTR_LAPIC_ISR, vector, true);
+}
+
+static void the_processor_takes_a_vector(struct kunit *test)
+{
+	struct machine *m = test->priv;
+
+	request(m, 0x55);
+	request(m, 0x33);
+	stay(m, takes_what_is_requested);
+	KUNIT_EXPECT_EQ(test, m->vcpu->nr_delivered, 0u);
+	KUNIT_EXPECT_TRUE(test, is_set(lapic(m), VTR_LAPIC_ISR, 0x55));
+	KUNIT_EXPECT_FALSE(test, vtr_lapic_requested(lapic(m), 0x55));
+	KUNIT_EXPECT_TRUE(test, is_set(lapic(m), VTR_LAPIC_IRR, 0x33));
+	/* The next entry says so: it was the last one of the script. */
+	KUNIT_EXPECT_EQ(test, m->vcpu->apicv.requested, 0x33);
+	KUNIT_EXPECT_EQ(test, m->vcpu->apicv.in_service, 0x55);
+	KUNIT_EXPECT_FALSE(test, m->vcpu->interrupt_window);
+}
+
+/* Nothing is lent for this stay: nothing has changed since the exit before. */
+static void ends_it(struct fake_vcpu *v)
+{
+	assign(v->base.vapic, VTR_LAPIC_ISR, 0x55, false);
+}
+
+static void the_processor_ends_a_vector(struct kunit *test)
+{
+	struct machine *m = test->priv;
+
+	request(m, 0x55);
+	stay(m, takes_what_is_requested);
+	stay(m, ends_it);
+	KUNIT_EXPECT_FALSE(test, is_set(lapic(m), VTR_LAPIC_ISR, 0x55));
+	request(m, 0x44);
+	stay(m, takes_what_is_requested);
+	KUNIT_EXPECT_EQ(test, m->vcpu->apicv.in_service, 0);
+	KUNIT_EXPECT_TRUE(test, is_set(lapic(m), VTR_LAPIC_ISR, 0x44));
+}
+
+/* The same vector comes again while the processor has it: taken already or not? */
+static void a_request_meanwhile_is_not_lost(struct kunit *test)
+{
+	const struct vtr_irq_message again = { .mode = VTR_DELIVER_FIXED, .vector = 0x55 };
+	u32 *page = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL), taken[VTR_LAPIC_SET_WORDS];
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	for (int was_taken = 0; was_taken <= 1; was_taken++) {
+		struct vtr_lapic apic;
+		struct vtr_apicv apicv = {};
+
+		vtr_lapic_init(&apic, 0, true);
+		apic.lends = true;
+		vtr_lapic_accept(&apic, &again);
+		vtr_apicv_lend(&apic, &apicv);
+		vtr_apicv_show(&apic, page);
+		KUNIT_EXPECT_EQ(test, apicv.requested, 0x55);
+		KUNIT_EXPECT_TRUE(test, vtr_lapic_requested(&apic, 0x55));
+		if (was_taken) {
+			assign(page, VTR_LAPIC_IRR, 0x55, false);
+			assign(page, VTR_LAPIC_ISR, 0x55, true);
+		}
+		vtr_lapic_accept(&apic, &again);
+		vtr_apicv_take_back(&apic, page, taken);
+		KUNIT_EXPECT_TRUE(test, is_set(&apic, VTR_LAPIC_IRR, 0x55));
+		KUNIT_EXPECT_EQ(test, is_set(&apic, VTR_LAPIC_ISR, 0x55), was_taken);
+		KUNIT_EXPECT_EQ(test, taken[0x55 / 32], was_taken ? BIT(0x55 % 32) : 0);
+	}
+}
+
+static void calls_itself(struct fake_vcpu *v)
+{
+	assign(v->base.vapic, VTR_LAPIC_IRR, 0x77, true);
+	v->base.vapic[AT(VTR_LAPIC_ICR)] = 0x44077;
+}
+
+static void an_ipi_to_itself_is_found(struct kunit *test)
+{
+	struct machine *m = test->priv;
+
+	stay(m, calls_itself);
+	KUNIT_EXPECT_TRUE(test, vtr_lapic_requested(lapic(m), 0x77));
+	KUNIT_EXPECT_EQ(test, lapic(m)->reg[VTR_LAPIC_ICR], 0x44077u);
+	KUNIT_EXPECT_EQ(test, m->vcpu->apicv.requested, 0x77);
+}
+
+static void takes_and_ends(struct fake_vcpu *v)
+{
+	assign(v->base.vapic, VTR_LAPIC_IRR, v->apicv.requested, false);
+}
+
+/* A level that is ended while its line is high comes again. */
+static void the_io_apic_hears_of_an_end(struct kunit *test)
+{
+	const struct fake_step script[] = {
+		{ .exit = { .kind = VTR_HW_APIC_END, .apic.vector = 0x5a },
+		  .in_guest = takes_and_ends },
+		{ .exit = { .kind = VTR_HW_TRIPLE } },
+	};
+	const struct vtr_irq_line high = { .size = sizeof(high), .line = LINE, .level = 1 };
+	struct machine *m = test->priv;
+	struct vtr_ioapic *ioapic = &m->vm.irqchip->ioapic;
+
+	vtr_ioapic_write(ioapic, 0, 0x10 + 2 * LINE + 1);
+	vtr_ioapic_write(ioapic, 0x10, 5u << 24);
+	vtr_ioapic_write(ioapic, 0, 0x10 + 2 * LINE);
+	vtr_ioapic_write(ioapic, 0x10, 0x805a);
+	vtr_irqchip_set_line(&m->vm, &high);
+	RUN(m, script);
+	KUNIT_EXPECT_EQ(test, m->vcpu->apicv.end_exits[0x5a / 64], BIT_ULL(0x5a % 64));
+	KUNIT_EXPECT_TRUE(test, vtr_lapic_requested(lapic(m), 0x5a));
+	KUNIT_EXPECT_FALSE(test, is_set(lapic(m), VTR_LAPIC_ISR, 0x5a));
+}
+
+/* ---- registers --------------------------------------------------------------------- */
+
+static void writes_spurious_vector(struct fake_vcpu *v)
+{
+	v->base.vapic[AT(VTR_LAPIC_SVR)] = 0x1d7;
+}
+
+static void a_register_that_was_written_takes_effect(struct kunit *test)
+{
+	const struct fake_step script[] = {
+		{ .exit = { .kind = VTR_HW_APIC_WRITE, .apic.offset = 0xf0 },
+		  .in_guest = writes_spurious_vector },
+		{ .exit = { .kind = VTR_HW_TRIPLE } },
+	};
+	struct machine *m = test->priv;
+
+	RUN(m, script);
+	KUNIT_EXPECT_EQ(test, lapic(m)->reg[VTR_LAPIC_SVR], 0x1d7u);
+	KUNIT_EXPECT_EQ(test, m->vcpu->skips, 0u);
+}
+
+static void raises_tpr(struct fake_vcpu *v)
+{
+	v->base.vapic[AT(VTR_LAPIC_TPR)] = 0x93;
+	v->base.vapic[AT(VTR_LAPIC_ICR_HIGH)] = 0x05000000;
+}
+
+static void the_task_priority_comes_back(struct kunit *test)
+{
+	struct machine *m = test->priv;
+
+	stay(m, raises_tpr);
+	KUNIT_EXPECT_EQ(test, lapic(m)->reg[VTR_LAPIC_TPR], 0x93u);
+	KUNIT_EXPECT_EQ(test, lapic(m)->reg[VTR_LAPIC_ICR_HIGH], 0x05000000u);
+	KUNIT_EXPECT_EQ(test, m->vcpu->base.cr8, 9ULL);
+}
+
+/* What TPR holds back must be heard of when it falls; what waits for EOI need not. */
+static void the_threshold(struct kunit *test)
+{
+	const struct vtr_irq_message m = { .mode = VTR_DELIVER_FIXED, .vector = 0x55 };
+	struct vtr_lapic apic;
+
+	vtr_lapic_init(&apic, 0, true);
+	apic.reg[VTR_LAPIC_TPR] = 0x90;
+	KUNIT_EXPECT_EQ(test, vtr_lapic_threshold(&apic), 0u);
+	vtr_lapic_accept(&apic, &m);
+	KUNIT_EXPECT_EQ(test, vtr_lapic_threshold(&apic), 5u);
+	apic.reg[VTR_LAPIC_TPR] = 0x50;
+	KUNIT_EXPECT_EQ(test, vtr_lapic_threshold(&apic), 5u);
+	apic.reg[VTR_LAPIC_TPR] = 0x4f;
+	KUNIT_EXPECT_EQ(test, vtr_lapic_threshold(&apic), 0u);
+	apic.reg[VTR_LAPIC_TPR] = 0x90;
+	apic.reg[VTR_LAPIC_ISR + 2] = BIT(0x58 - 64);
+	KUNIT_EXPECT_EQ(test, vtr_lapic_threshold(&apic), 0u);
+}
+
+/* ---- how much of it ---------------------------------------------------------------- */
+
+static unsigned int does_with(struct machine *m, u64 base)
+{
+	lapic(m)->base = base;
+	return vtr_apicv_does(&m->vcpu->base);
+}
+
+static void it_depends_on_the_mode(struct kunit *test)
+{
+	const u64 on = VTR_APIC_BASE_ON, x2 = VTR_APIC_BASE_ON | VTR_APIC_BASE_X2;
+	struct machine *m = test->priv;
+
+	KUNIT_EXPECT_EQ(test, does_with(m, VTR_APIC_BASE | on),
+			VTR_APICV_CR8 | VTR_APICV_XAPIC | VTR_APICV_DELIVERY);
+	KUNIT_EXPECT_EQ(test, does_with(m, VTR_APIC_BASE | x2),
+			VTR_APICV_CR8 | VTR_APICV_X2APIC | VTR_APICV_DELIVERY);
+	KUNIT_EXPECT_EQ(test, does_with(m, VTR_APIC_BASE), VTR_APICV_CR8);
+	KUNIT_EXPECT_EQ(test, does_with(m, 0xfed10000 | on), VTR_APICV_CR8);
+	m->vm.irqchip->apicv = 0;
+	KUNIT_EXPECT_EQ(test, does_with(m, VTR_APIC_BASE | on), 0u);
+}
+
+static void leaving_the_page_takes_it_away(struct kunit *test)
+{
+	struct machine *m = test->priv;
+
+	machine_load(m);
+	preempt_disable();
+	KUNIT_EXPECT_EQ(test, vtr_irqchip_write_msr(&m->vcpu->base, MSR_IA32_APICBASE,
+						    VTR_APIC_BASE | VTR_APIC_BASE_ON), 0);
+	KUNIT_EXPECT_EQ(test, m->apic_page_removals, 0u);
+	KUNIT_EXPECT_EQ(test, vtr_irqchip_write_msr(&m->vcpu->base, MSR_IA32_APICBASE,
+						    VTR_APIC_BASE | VTR_APIC_BASE_ON |
+						    VTR_APIC_BASE_X2), 0);
+	preempt_enable();
+	KUNIT_EXPECT_EQ(test, m->apic_page_removals, 1u);
+	machine_put(m);
+}
+
+static void by_hand_it_is_injected(struct kunit *test)
+{
+	struct machine *m = test->priv;
+
+	KUNIT_EXPECT_NULL(test, m->vcpu->base.vapic);
+	request(m, 0x55);
+	stay(m, NULL);
+	KUNIT_EXPECT_EQ(test, m->vcpu->nr_delivered, 1u);
+	KUNIT_EXPECT_EQ(test, m->vcpu->delivered[0].vector, 0x55);
+	KUNIT_EXPECT_TRUE(test, is_set(lapic(m), VTR_LAPIC_ISR, 0x55));
+	KUNIT_EXPECT_EQ(test, m->vcpu->apicv.does, 0);
+}
+
+/* A guest that halts is woken by a request that the processor then delivers. */
+static void a_halted_guest_wakes_up(struct kunit *test)
+{
+	const struct fake_step script[] = {
+		{ .exit = halts }, { .exit = goes_on, .in_guest = takes_what_is_requested },
+		{ .exit = { .kind = VTR_HW_TRIPLE } },
+	};
+	struct machine *m = test->priv;
+
+	request(m, 0x55);
+	m->vcpu->regs.rflags |= X86_EFLAGS_IF;
+	RUN(m, script);
+	KUNIT_EXPECT_EQ(test, m->vcpu->entries, 3u);
+	KUNIT_EXPECT_TRUE(test, is_set(lapic(m), VTR_LAPIC_ISR, 0x55));
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(the_processor_takes_a_vector),
+	KUNIT_CASE(the_processor_ends_a_vector),
+	KUNIT_CASE(a_request_meanwhile_is_not_lost),
+	KUNIT_CASE(an_ipi_to_itself_is_found),
+	KUNIT_CASE(the_io_apic_hears_of_an_end),
+	KUNIT_CASE(a_register_that_was_written_takes_effect),
+	KUNIT_CASE(the_task_priority_comes_back),
+	KUNIT_CASE(the_threshold),
+	KUNIT_CASE(it_depends_on_the_mode),
+	KUNIT_CASE(leaving_the_page_takes_it_away),
+	KUNIT_CASE(a_halted_guest_wakes_up),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "apicv",
+	.init = start,
+	.exit = finish,
+	.test_cases = cases,
+};
+
+static struct kunit_case cases_by_hand[] = {
+	KUNIT_CASE(by_hand_it_is_injected),
+	{}
+};
+
+static struct kunit_suite suite_by_hand = {
+	.name = "apicv_off",
+	.init = start_by_hand,
+	.exit = finish,
+	.test_cases = cases_by_hand,
+};
+
+kunit_test_suites(&suite, &suite_by_hand);
