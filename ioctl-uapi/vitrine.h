@@ -312,6 +312,8 @@ struct vtr_walk {
  * struct vtr_cpuid_entry - what CPUID answers to one leaf
  * @leaf, @subleaf: EAX and ECX of the question
  * @flags: VTR_CPUID_SUBLEAF: @subleaf counts; else it is 0 and any ECX fits
+ *	VTR_CPUID_TOPOLOGY (leaves 1, 4, 0BH, 1FH): the module fills in how many
+ *	processors there are and what they share, whatever the entry says of it
  * @pad: zero
  * @eax, @ebx, @ecx, @edx: the answer
  */
@@ -320,6 +322,7 @@ struct vtr_cpuid_entry {
 	__u32 subleaf;
 	__u32 flags;
 #define VTR_CPUID_SUBLEAF	(1u << 0)
+#define VTR_CPUID_TOPOLOGY	(1u << 1)
 	__u32 pad;
 	__u32 eax;
 	__u32 ebx;
@@ -330,7 +333,8 @@ struct vtr_cpuid_entry {
 /**
  * struct vtr_cpuid_table - what CPUID answers; leaves that are missing are zero
  * @size: sizeof(struct vtr_cpuid_table)
- * @flags: zero
+ * @flags: VTR_GET_CPUID: VTR_CPUID_IRQCHIP: the default of a VM with
+ *	VTR_IRQCHIP_MODULE; VTR_VM_SET_CPUID: zero
  * @nr_entries: VTR_GET_CPUID: in: room, out: entries that exist;
  *	VTR_VM_SET_CPUID: entries, 0: the default again
  * @pad: zero
@@ -338,11 +342,13 @@ struct vtr_cpuid_entry {
  *
  * What belongs to a single vCPU is filled in at the moment of the question,
  * whatever the table says: the APIC id in leaf 1 and, where the table describes
- * a level of topology, in leaves 0BH and 1FH.
+ * a level of topology, in leaves 0BH and 1FH; "there is an APIC" in leaf 1 is cleared
+ * while the guest has switched it off.
  */
 struct vtr_cpuid_table {
 	__u32 size;
 	__u32 flags;
+#define VTR_CPUID_IRQCHIP	(1u << 0)
 	__u32 nr_entries;
 	__u32 pad;
 	__aligned_u64 entries;

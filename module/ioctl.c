@@ -92,11 +92,11 @@ static int get_cpuid(void __user *user)
 
 	if (err)
 		return err;
-	if (args.flags || args.pad)
+	if (args.flags & ~VTR_CPUID_IRQCHIP || args.pad)
 		return -EINVAL;
 	entries = u64_to_user_ptr(args.entries);
 	room = args.entries ? args.nr_entries : 0;
-	for (n = 0; vtr_cpuid_default_entry(n, &entry); n++)
+	for (n = 0; vtr_cpuid_default_entry(args.flags & VTR_CPUID_IRQCHIP, n, &entry); n++)
 		if (n < room && copy_to_user(&entries[n], &entry, sizeof(entry)))
 			return -EFAULT;
 	args.nr_entries = n;

@@ -26,6 +26,9 @@
 /* The 8254's line, and its pin at the I/O APIC, as on each PC. */
 #define TIMER_LINE	0
 #define TIMER_PIN	2
+/* Data of a message signalled interrupt. */
+#define MSI_ASSERT	BIT(14)
+#define MSI_LEVEL	BIT(15)
 /* next_vector(): the 8259 has it */
 #define FROM_I8259	0x100
 
@@ -83,6 +86,14 @@ static struct vtr_vcpu *least_busy(struct vtr_irqchip *chip, const struct vtr_la
 	return best;
 }
 
+static bool bring(struct vtr_vcpu *vcpu, const struct vtr_irq_message *message)
+{
+	if (!vtr_lapic_accept(&vcpu->lapic, message))
+		return false;
+	tell(vcpu);
+	return true;
+}
+
 /**
  * vtr_irqchip_send() - bring a message to the local APICs that it is for
  * @chip: the VM's controllers, locked
@@ -90,25 +101,25 @@ static struct vtr_vcpu *least_busy(struct vtr_irqchip *chip, const struct vtr_la
  * @message: the message
  *
  * Context: locked; any, hard interrupts too.
+ * Return: true: one of them at least has accepted it.
  */
-void vtr_irqchip_send(struct vtr_irqchip *chip, const struct vtr_lapic *from,
+bool vtr_irqchip_send(struct vtr_irqchip *chip, const struct vtr_lapic *from,
 		      const struct vtr_irq_message *message)
 {
 	struct vtr_vcpu *vcpu;
+	bool accepted = false;
 
 	lockdep_assert_held(&chip->lock);
 	if (message->mode == VTR_DELIVER_LOWEST) {
 		vcpu = least_busy(chip, from, message);
-		if (vcpu && vtr_lapic_accept(&vcpu->lapic, message))
-			tell(vcpu);
-		return;
+		return vcpu && bring(vcpu, message);
 	}
 	for (unsigned int i = 0; i < VTR_MAX_VCPUS; i++) {
 		vcpu = READ_ONCE(chip->vm->vcpus[i]);
-		if (vcpu && vtr_lapic_matches(&vcpu->lapic, from, message) &&
-		    vtr_lapic_accept(&vcpu->lapic, message))
-			tell(vcpu);
+		if (vcpu && vtr_lapic_matches(&vcpu->lapic, from, message))
+			accepted |= bring(vcpu, message);
 	}
+	return accepted;
 }
 
 static void resume_pit(struct vtr_irqchip *chip, u64 now);
@@ -124,8 +135,8 @@ void vtr_irqchip_settle(struct vtr_irqchip *chip)
 	struct vtr_irq_message message;
 	struct vtr_vcpu *vcpu;
 
-	while (vtr_ioapic_next(&chip->ioapic, &message))
-		vtr_irqchip_send(chip, NULL, &message);
+	for (unsigned int pin = 0; vtr_ioapic_next(&chip->ioapic, &pin, &message); pin++)
+		vtr_ioapic_sent(&chip->ioapic, pin, vtr_irqchip_send(chip, NULL, &message));
 	vcpu = wired(chip);
 	if (vcpu && takes_extint(vcpu))
 		tell(vcpu);
@@ -192,13 +203,16 @@ int vtr_irqchip_send_msi(struct vtr_vm *vm, const struct vtr_msi *args)
 		.logical = args->address & BIT(2),
 		.mode = args->data >> 8 & 7,
 		.vector = args->data,
-		.level = args->data & BIT(15),
+		.level = args->data & MSI_LEVEL,
 	};
 
 	if (!chip)
 		return -ENODEV;
 	if (args->flags || args->pad || args->address >> 20 != VTR_APIC_BASE >> 20)
 		return -EINVAL;
+	/* The end of a level is no message for a processor. */
+	if (message.level && !(args->data & MSI_ASSERT))
+		return 0;
 	message.broadcast = message.dest == 0xff && !message.logical;
 	/* The hint: to the one of them that is least busy. */
 	if (args->address & BIT(3) && message.mode == VTR_DELIVER_FIXED)
@@ -429,7 +443,7 @@ static void take_init(struct vtr_vcpu *vcpu)
 {
 	vcpu->lapic.init = false;
 	vtr_lapic_reset(&vcpu->lapic);
-	vtr_backend->reset(vcpu);
+	vtr_backend->take_init(vcpu);
 	vcpu->cr2 = 0;
 	vcpu->cr8 = 0;
 	memset(vcpu->dr, 0, sizeof(vcpu->dr));

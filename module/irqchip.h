@@ -55,6 +55,7 @@ void vtr_irqchip_wait(struct vtr_vcpu *vcpu);
 /* irqchip_access.c: registers, as the guest reaches them */
 bool vtr_irqchip_port(struct vtr_vcpu *vcpu, u16 port, unsigned int bytes, bool in, u64 *data);
 bool vtr_irqchip_mmio(struct vtr_vcpu *vcpu, u64 gpa, unsigned int bytes, bool write, u64 *data);
+bool vtr_irqchip_has_msr(u32 index);
 int vtr_irqchip_read_msr(struct vtr_vcpu *vcpu, u32 index, u64 *value);
 int vtr_irqchip_write_msr(struct vtr_vcpu *vcpu, u32 index, u64 value);
 void vtr_irqchip_set_tpr(struct vtr_vcpu *vcpu);
@@ -64,7 +65,7 @@ void vtr_irqchip_clock_changed(struct vtr_vcpu *vcpu);
 void vtr_irqchip_now(struct vtr_vcpu *vcpu, struct vtr_moment *now);
 void vtr_irqchip_arm(struct vtr_vcpu *vcpu, const struct vtr_moment *now);
 void vtr_irqchip_arm_pit(struct vtr_irqchip *chip, u64 now);
-void vtr_irqchip_send(struct vtr_irqchip *chip, const struct vtr_lapic *from,
+bool vtr_irqchip_send(struct vtr_irqchip *chip, const struct vtr_lapic *from,
 		      const struct vtr_irq_message *message);
 void vtr_irqchip_settle(struct vtr_irqchip *chip);
 

@@ -316,7 +316,8 @@ bool vtr_lapic_matches(const struct vtr_lapic *apic, const struct vtr_lapic *fro
  * @apic: the APIC
  * @message: the message
  *
- * Return: true if the vCPU has to look at its APIC.
+ * Return: true: it is accepted, and the vCPU has to look at its APIC.  A fixed one with
+ * an illegal vector is, too: it is noted as an error.
  */
 bool vtr_lapic_accept(struct vtr_lapic *apic, const struct vtr_irq_message *message)
 {

@@ -489,6 +489,7 @@ int vtr_vcpu_create(struct vtr_vm *vm, const struct vtr_create_vcpu *args)
 	}
 	WRITE_ONCE(vm->vcpus[args->id], vcpu);
 	vm->nr_vcpus++;
+	WRITE_ONCE(vm->max_apic_id, max(vm->max_apic_id, args->apic_id));
 	mutex_unlock(&vm->lock);
 	vtr_vm_get(vm);
 	vtr_inspect_add_vcpu(vcpu);

@@ -103,6 +103,7 @@ struct vtr_policy {
  * @lock: guards the vCPU table and changes of @policy
  * @vcpus: vCPUs by id; an entry is set once and cleared when the vCPU fd is gone
  * @nr_vcpus: entries in @vcpus
+ * @max_apic_id: the highest APIC id that a vCPU has had
  * @dead_lock: guards @dead_reason
  * @dead: the VM was stopped; no vCPU enters any more
  * @dead_reason: why
@@ -125,6 +126,7 @@ struct vtr_vm {
 	/* guarded by lock (readers on other threads: READ_ONCE): */
 	struct vtr_vcpu *vcpus[VTR_MAX_VCPUS];
 	unsigned int nr_vcpus;
+	u32 max_apic_id;
 
 	spinlock_t dead_lock;
 	bool dead;
@@ -345,8 +347,8 @@ int vtr_event_check(const struct vtr_event *event);
 
 /* cpuid.c, msr.c, cr.c, hypercall.c */
 void vtr_cpuid(struct vtr_vcpu *vcpu, u32 leaf, u32 subleaf, u32 out[4]);
-void vtr_cpuid_default(u32 leaf, u32 subleaf, u32 out[4]);
-bool vtr_cpuid_default_entry(unsigned int index, struct vtr_cpuid_entry *entry);
+void vtr_cpuid_default(bool irqchip, u32 leaf, u32 subleaf, u32 out[4]);
+bool vtr_cpuid_default_entry(bool irqchip, unsigned int index, struct vtr_cpuid_entry *entry);
 int vtr_msr_read(struct vtr_vcpu *vcpu, u32 index, u64 *value);
 int vtr_msr_write(struct vtr_vcpu *vcpu, u32 index, u64 value);
 extern const u32 vtr_msr_list[];
@@ -359,8 +361,8 @@ bool vtr_hypercall(struct vtr_vcpu *vcpu, u64 nr);
 
 /* policy.c: what the program chooses */
 int vtr_policy_set_cpuid(struct vtr_vm *vm, const struct vtr_cpuid_table *args);
-int vtr_policy_check_cpuid(const struct vtr_cpuid_entry *entry, unsigned int nr);
-bool vtr_policy_cpuid(const struct vtr_vm *vm, u32 leaf, u32 subleaf, u32 out[4]);
+int vtr_policy_check_cpuid(const struct vtr_cpuid_entry *entry, unsigned int nr, bool irqchip);
+bool vtr_policy_cpuid(const struct vtr_vm *vm, u32 leaf, u32 subleaf, u32 out[4], bool *topology);
 int vtr_policy_set_msr_filter(struct vtr_vm *vm, const struct vtr_msr_filter *args);
 int vtr_policy_check_ranges(const struct vtr_msr_range *range, unsigned int nr);
 bool vtr_policy_msr(const struct vtr_vm *vm, u32 index, bool write);

@@ -36,6 +36,22 @@ static void route(struct vtr_ioapic *io, unsigned int pin, u32 low, u8 dest)
 	io_put(io, 0x10 + 2 * pin, low);
 }
 
+/* What is sent next; @accepted: by a local APIC. */
+static bool next_for(struct vtr_ioapic *io, struct vtr_irq_message *m, bool accepted)
+{
+	unsigned int pin = 0;
+
+	if (!vtr_ioapic_next(io, &pin, m))
+		return false;
+	vtr_ioapic_sent(io, pin, accepted);
+	return true;
+}
+
+static bool next(struct vtr_ioapic *io, struct vtr_irq_message *m)
+{
+	return next_for(io, m, true);
+}
+
 static void pins_begin_masked(struct kunit *test)
 {
 	struct vtr_irq_message m;
@@ -47,7 +63,7 @@ static void pins_begin_masked(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, io_get(&io, 0x10 + 2 * pin), MASKED);
 		vtr_ioapic_set_line(&io, pin, true);
 	}
-	KUNIT_EXPECT_FALSE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_EXPECT_FALSE(test, next(&io, &m));
 	/* Behind the last pin lies nothing. */
 	KUNIT_EXPECT_EQ(test, io_get(&io, 0x10 + 2 * VTR_IOAPIC_PINS), 0);
 	io_put(&io, 0x10 + 2 * VTR_IOAPIC_PINS, ~0u);
@@ -62,19 +78,19 @@ static void an_edge_is_sent_once(struct kunit *test)
 	vtr_ioapic_reset(&io);
 	route(&io, 4, 0x0800 | 0x0100 | 0x51, 0x03);	/* logical, lowest priority */
 	vtr_ioapic_set_line(&io, 4, true);
-	KUNIT_ASSERT_TRUE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_ASSERT_TRUE(test, next(&io, &m));
 	KUNIT_EXPECT_EQ(test, m.vector, 0x51);
 	KUNIT_EXPECT_EQ(test, m.mode, VTR_DELIVER_LOWEST);
 	KUNIT_EXPECT_EQ(test, m.dest, 3);
 	KUNIT_EXPECT_TRUE(test, m.logical);
 	KUNIT_EXPECT_FALSE(test, m.level);
-	KUNIT_EXPECT_FALSE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_EXPECT_FALSE(test, next(&io, &m));
 	/* High is no edge; low and high again is. */
 	vtr_ioapic_set_line(&io, 4, true);
-	KUNIT_EXPECT_FALSE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_EXPECT_FALSE(test, next(&io, &m));
 	vtr_ioapic_set_line(&io, 4, false);
 	vtr_ioapic_set_line(&io, 4, true);
-	KUNIT_EXPECT_TRUE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_EXPECT_TRUE(test, next(&io, &m));
 }
 
 static void an_edge_at_a_masked_pin_is_lost(struct kunit *test)
@@ -86,7 +102,7 @@ static void an_edge_at_a_masked_pin_is_lost(struct kunit *test)
 	route(&io, 4, MASKED | 0x51, 0);
 	vtr_ioapic_set_line(&io, 4, true);
 	route(&io, 4, 0x51, 0);
-	KUNIT_EXPECT_FALSE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_EXPECT_FALSE(test, next(&io, &m));
 }
 
 static void a_level_is_sent_until_it_is_low(struct kunit *test)
@@ -97,24 +113,71 @@ static void a_level_is_sent_until_it_is_low(struct kunit *test)
 	vtr_ioapic_reset(&io);
 	route(&io, 9, LEVEL | 0x62, 1);
 	vtr_ioapic_set_line(&io, 9, true);
-	KUNIT_ASSERT_TRUE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_ASSERT_TRUE(test, next(&io, &m));
 	KUNIT_EXPECT_TRUE(test, m.level);
 	KUNIT_EXPECT_TRUE(test, io_get(&io, 0x10 + 18) & REMOTE);
-	KUNIT_EXPECT_FALSE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_EXPECT_FALSE(test, next(&io, &m));
 	/* The end of another vector changes nothing, that of this one sends again. */
 	vtr_ioapic_eoi(&io, 0x63);
-	KUNIT_EXPECT_FALSE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_EXPECT_FALSE(test, next(&io, &m));
 	vtr_ioapic_eoi(&io, 0x62);
-	KUNIT_EXPECT_TRUE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_EXPECT_TRUE(test, next(&io, &m));
 	vtr_ioapic_set_line(&io, 9, false);
 	vtr_ioapic_eoi(&io, 0x62);
-	KUNIT_EXPECT_FALSE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_EXPECT_FALSE(test, next(&io, &m));
 	/* A masked level waits. */
 	route(&io, 9, MASKED | LEVEL | 0x62, 1);
 	vtr_ioapic_set_line(&io, 9, true);
-	KUNIT_EXPECT_FALSE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_EXPECT_FALSE(test, next(&io, &m));
 	route(&io, 9, LEVEL | 0x62, 1);
-	KUNIT_EXPECT_TRUE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_EXPECT_TRUE(test, next(&io, &m));
+}
+
+/* Remote IRR says that an end will come: nobody would end this one. */
+static void a_level_that_nobody_accepts_is_tried_again(struct kunit *test)
+{
+	struct vtr_irq_message m;
+	struct vtr_ioapic io;
+
+	vtr_ioapic_reset(&io);
+	route(&io, 9, LEVEL | 0x62, 1);
+	route(&io, 4, 0x51, 0);
+	vtr_ioapic_set_line(&io, 9, true);
+	vtr_ioapic_set_line(&io, 4, true);
+	/* An edge is gone. */
+	KUNIT_ASSERT_TRUE(test, next_for(&io, &m, false));
+	KUNIT_EXPECT_EQ(test, m.vector, 0x51);
+	for (int i = 0; i < 2; i++) {
+		KUNIT_ASSERT_TRUE(test, next_for(&io, &m, false));
+		KUNIT_EXPECT_EQ(test, m.vector, 0x62);
+		KUNIT_EXPECT_EQ(test, io_get(&io, 0x10 + 18), LEVEL | 0x62);
+	}
+	KUNIT_EXPECT_TRUE(test, next(&io, &m));
+	KUNIT_EXPECT_FALSE(test, next(&io, &m));
+	KUNIT_EXPECT_EQ(test, io_get(&io, 0x10 + 18), REMOTE | LEVEL | 0x62);
+}
+
+/* Whatever their entry says: an NMI or an INIT has no end. */
+static void nmi_and_init_are_edges(struct kunit *test)
+{
+	static const u8 modes[] = { VTR_DELIVER_SMI, VTR_DELIVER_NMI, VTR_DELIVER_INIT,
+				    VTR_DELIVER_EXTINT };
+	struct vtr_irq_message m;
+	struct vtr_ioapic io;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(modes); i++) {
+		vtr_ioapic_reset(&io);
+		route(&io, 9, LEVEL | modes[i] << 8, 1);
+		vtr_ioapic_set_line(&io, 9, true);
+		KUNIT_ASSERT_TRUE(test, next(&io, &m));
+		KUNIT_EXPECT_EQ(test, m.mode, modes[i]);
+		KUNIT_EXPECT_FALSE(test, m.level);
+		KUNIT_EXPECT_EQ(test, io_get(&io, 0x10 + 18), LEVEL | modes[i] << 8);
+		KUNIT_EXPECT_FALSE(test, next(&io, &m));
+		vtr_ioapic_set_line(&io, 9, false);
+		vtr_ioapic_set_line(&io, 9, true);
+		KUNIT_EXPECT_TRUE(test, next(&io, &m));
+	}
 }
 
 static struct kunit_case ioapic_cases[] = {
@@ -122,6 +185,8 @@ static struct kunit_case ioapic_cases[] = {
 	KUNIT_CASE(an_edge_is_sent_once),
 	KUNIT_CASE(an_edge_at_a_masked_pin_is_lost),
 	KUNIT_CASE(a_level_is_sent_until_it_is_low),
+	KUNIT_CASE(a_level_that_nobody_accepts_is_tried_again),
+	KUNIT_CASE(nmi_and_init_are_edges),
 	{}
 };
 
