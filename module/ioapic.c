@@ -241,3 +241,21 @@ void vtr_ioapic_sent(struct vtr_ioapic *io, unsigned int pin, bool accepted)
 	if (accepted && is_level(io->redirection[pin]))
 		io->redirection[pin] |= ENTRY_REMOTE;
 }
+
+/**
+ * vtr_ioapic_is_legal() - can an I/O APIC come into this state?
+ * @io: the state
+ *
+ * Return: true if it can.
+ */
+bool vtr_ioapic_is_legal(const struct vtr_ioapic *io)
+{
+	for (unsigned int pin = 0; pin < VTR_IOAPIC_PINS; pin++) {
+		u64 entry = io->redirection[pin];
+
+		if (entry & ~(ENTRY_WRITABLE & ~ENTRY_BUSY) ||
+		    (entry & ENTRY_REMOTE && !is_level(entry)))
+			return false;
+	}
+	return !(io->id & ~GENMASK(27, 24)) && !(io->lines >> VTR_IOAPIC_PINS) && !io->pending;
+}

@@ -43,5 +43,6 @@ int vtr_ioapic_vector(const struct vtr_ioapic *io, unsigned int pin);
 bool vtr_ioapic_next(const struct vtr_ioapic *io, unsigned int *pin,
 		     struct vtr_irq_message *message);
 void vtr_ioapic_sent(struct vtr_ioapic *io, unsigned int pin, bool accepted);
+bool vtr_ioapic_is_legal(const struct vtr_ioapic *io);
 
 #endif /* VTR_IOAPIC_H */

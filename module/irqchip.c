@@ -248,6 +248,17 @@ void vtr_irqchip_now(struct vtr_vcpu *vcpu, struct vtr_moment *now)
 	now->tsc_khz = vcpu->tsc_khz;
 }
 
+/* @due may lie before the host's start: a count goes on that began on another one. */
+static void set_timer(struct hrtimer *timer, u64 due)
+{
+	hrtimer_start(timer, ns_to_ktime(max_t(s64, due, 1)), HRTIMER_MODE_ABS_HARD);
+}
+
+static bool has_come(u64 due, u64 now)
+{
+	return (s64)(due - now) <= 0;
+}
+
 /**
  * vtr_irqchip_arm() - set the host's timer to when the local APIC's expires
  * @vcpu: the vCPU
@@ -259,8 +270,7 @@ void vtr_irqchip_arm(struct vtr_vcpu *vcpu, const struct vtr_moment *now)
 {
 	vcpu->lapic_due = vtr_lapic_timer_due(&vcpu->lapic, now);
 	if (vcpu->lapic_due)
-		hrtimer_start(&vcpu->lapic_timer, ns_to_ktime(vcpu->lapic_due),
-			      HRTIMER_MODE_ABS_HARD);
+		set_timer(&vcpu->lapic_timer, vcpu->lapic_due);
 	else	/* one that runs right now finds nothing to do */
 		hrtimer_try_to_cancel(&vcpu->lapic_timer);
 }
@@ -274,7 +284,7 @@ void vtr_irqchip_arm(struct vtr_vcpu *vcpu, const struct vtr_moment *now)
 
 static void arm_again(struct hrtimer *timer, u64 due, u64 now)
 {
-	hrtimer_start(timer, ns_to_ktime(max_t(u64, due, now + PAUSE_NS)), HRTIMER_MODE_ABS_HARD);
+	set_timer(timer, max_t(s64, due, now + PAUSE_NS));
 }
 
 static enum hrtimer_restart lapic_tick(struct hrtimer *timer)
@@ -286,12 +296,12 @@ static enum hrtimer_restart lapic_tick(struct hrtimer *timer)
 
 	spin_lock_irqsave(&chip->lock, flags);
 	/* The guest's counter cannot be read here; when its moment comes was computed. */
-	if (vcpu->lapic_due && vcpu->lapic_due <= now.ns)
+	if (vcpu->lapic_due && has_come(vcpu->lapic_due, now.ns))
 		now.tsc = U64_MAX;
 	if (vtr_lapic_timer_expire(&vcpu->lapic, &now)) {
 		tell(vcpu);
 		vcpu->lapic_due = vtr_lapic_timer_due(&vcpu->lapic, &now);
-		if (vcpu->lapic_due > now.ns)
+		if (!has_come(vcpu->lapic_due, now.ns))
 			arm_again(timer, vcpu->lapic_due, now.ns);
 	}
 	spin_unlock_irqrestore(&chip->lock, flags);
@@ -310,7 +320,7 @@ void vtr_irqchip_arm_pit(struct vtr_irqchip *chip, u64 now)
 	u64 due = vtr_i8254_due(&chip->pit);
 
 	if (due)
-		hrtimer_start(&chip->pit_timer, ns_to_ktime(due), HRTIMER_MODE_ABS_HARD);
+		set_timer(&chip->pit_timer, due);
 	else
 		hrtimer_try_to_cancel(&chip->pit_timer);
 }
@@ -355,7 +365,7 @@ static enum hrtimer_restart pit_tick(struct hrtimer *timer)
 		set_line(chip, TIMER_LINE, false);
 		set_line(chip, TIMER_LINE, true);
 		chip->pit_unheard = !tick_waits(chip);
-		chip->pit_waits = chip->pit_unheard || vtr_i8254_due(&chip->pit) <= now;
+		chip->pit_waits = chip->pit_unheard || has_come(vtr_i8254_due(&chip->pit), now);
 		if (!chip->pit_waits)
 			vtr_irqchip_arm_pit(chip, now);
 	}
@@ -436,6 +446,34 @@ void vtr_irqchip_deliver(struct vtr_vcpu *vcpu)
 	}
 	vcpu->irq_waits = vector >= 0;
 	spin_unlock_irqrestore(&chip->lock, flags);
+}
+
+/**
+ * vtr_irqchip_begin_run() - do what a restored state asks for
+ * @vcpu: the vCPU, loaded, about to run
+ *
+ * VTR_VM_SET_STATE only writes down the state: while others are still being set,
+ * nothing may be sent from one device to another, and a vCPU's counter, which says when
+ * a deadline comes, can be read by its own thread only.
+ */
+void vtr_irqchip_begin_run(struct vtr_vcpu *vcpu)
+{
+	struct vtr_irqchip *chip = vcpu->vm->irqchip;
+	struct vtr_moment now;
+
+	if (!chip || !READ_ONCE(vcpu->lapic_restored))
+		return;
+	preempt_disable();
+	vtr_irqchip_now(vcpu, &now);
+	spin_lock_irq(&chip->lock);
+	vcpu->lapic_restored = false;
+	vtr_irqchip_arm(vcpu, &now);
+	chip->pit_waits = chip->pit_unheard = false;
+	vtr_irqchip_arm_pit(chip, now.ns);
+	set_bit(VTR_REQ_EVENT, &vcpu->requests);
+	vtr_irqchip_settle(chip);
+	spin_unlock_irq(&chip->lock);
+	preempt_enable();
 }
 
 /* After an INIT all but the first processor wait for a start-up IPI. */

@@ -48,6 +48,7 @@ void vtr_irqchip_add_vcpu(struct vtr_vcpu *vcpu);
 void vtr_irqchip_remove_vcpu(struct vtr_vcpu *vcpu);
 int vtr_irqchip_set_line(struct vtr_vm *vm, const struct vtr_irq_line *args);
 int vtr_irqchip_send_msi(struct vtr_vm *vm, const struct vtr_msi *args);
+void vtr_irqchip_begin_run(struct vtr_vcpu *vcpu);
 void vtr_irqchip_deliver(struct vtr_vcpu *vcpu);
 bool vtr_irqchip_rests(struct vtr_vcpu *vcpu);
 void vtr_irqchip_wait(struct vtr_vcpu *vcpu);
@@ -61,7 +62,11 @@ int vtr_irqchip_write_msr(struct vtr_vcpu *vcpu, u32 index, u64 value);
 void vtr_irqchip_set_tpr(struct vtr_vcpu *vcpu);
 void vtr_irqchip_clock_changed(struct vtr_vcpu *vcpu);
 
-/* Between the two: under the lock. */
+/* irqchip_state.c: their state as records */
+int vtr_irqchip_get_state(struct vtr_vm *vm, struct vtr_state_buffer *args);
+int vtr_irqchip_set_state(struct vtr_vm *vm, struct vtr_state_buffer *args);
+
+/* Between the first two: under the lock. */
 void vtr_irqchip_now(struct vtr_vcpu *vcpu, struct vtr_moment *now);
 void vtr_irqchip_arm(struct vtr_vcpu *vcpu, const struct vtr_moment *now);
 void vtr_irqchip_arm_pit(struct vtr_irqchip *chip, u64 now);

@@ -98,6 +98,9 @@ static int sregs_set(struct vtr_vcpu *vcpu, const void *payload, u32 bytes)
 	preempt_enable();
 	vtr_cr_reload_pdptrs(vcpu, s);
 	vcpu->cr2 = s->cr2;
+	/* The lower half of TPR is in the record of the local APIC. */
+	if (vcpu->cr8 == s->cr8)
+		return 0;
 	vcpu->cr8 = s->cr8;
 	vtr_irqchip_set_tpr(vcpu);
 	return 0;

@@ -375,6 +375,7 @@ int vtr_vcpu_run(struct vtr_vcpu *vcpu)
 	vtr_fpu_swap_in(&vcpu->fpu);
 	vtr_record(vcpu, VTR_TRACE_FROM_USER, 0);
 
+	vtr_irqchip_begin_run(vcpu);
 	take_over_run_page(vcpu);
 	vcpu->run->exit = VTR_EXIT_NONE;
 	ret = vtr_complete_pending(vcpu);

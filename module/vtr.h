@@ -199,6 +199,7 @@ enum vtr_pending {
  * @lapic: the local APIC, if the VM has interrupt controllers in the module
  * @lapic_due: when its timer expires, ns, as of the last time it was armed
  * @lapic_timer: its timer
+ * @lapic_restored: the controllers' state was set since it ran last
  * @rest_wait: its thread sleeps here while the guest is halted or not started
  * @run: the shared page
  * @ring: the trace ring, header page first
@@ -249,6 +250,7 @@ struct vtr_vcpu {
 	struct vtr_lapic lapic;
 	u64 lapic_due;
 	struct hrtimer lapic_timer;
+	bool lapic_restored;
 	wait_queue_head_t rest_wait;
 
 	struct vtr_run *run;

@@ -180,6 +180,30 @@ static void nmi_and_init_are_edges(struct kunit *test)
 	}
 }
 
+static void impossible_ioapics_are_known(struct kunit *test)
+{
+	struct vtr_ioapic io, bad;
+
+	vtr_ioapic_reset(&io);
+	route(&io, 9, LEVEL | 0x62, 1);
+	KUNIT_EXPECT_TRUE(test, vtr_ioapic_is_legal(&io));
+	bad = io;
+	bad.redirection[3] |= REMOTE;
+	KUNIT_EXPECT_FALSE(test, vtr_ioapic_is_legal(&bad));
+	bad = io;
+	bad.redirection[3] |= BIT_ULL(17);
+	KUNIT_EXPECT_FALSE(test, vtr_ioapic_is_legal(&bad));
+	bad = io;
+	bad.lines = 1 << 24;
+	KUNIT_EXPECT_FALSE(test, vtr_ioapic_is_legal(&bad));
+	bad = io;
+	bad.id = 1;
+	KUNIT_EXPECT_FALSE(test, vtr_ioapic_is_legal(&bad));
+	io.redirection[9] |= REMOTE;
+	io.lines = 0xffffff;
+	KUNIT_EXPECT_TRUE(test, vtr_ioapic_is_legal(&io));
+}
+
 static struct kunit_case ioapic_cases[] = {
 	KUNIT_CASE(pins_begin_masked),
 	KUNIT_CASE(an_edge_is_sent_once),
@@ -187,6 +211,7 @@ static struct kunit_case ioapic_cases[] = {
 	KUNIT_CASE(a_level_is_sent_until_it_is_low),
 	KUNIT_CASE(a_level_that_nobody_accepts_is_tried_again),
 	KUNIT_CASE(nmi_and_init_are_edges),
+	KUNIT_CASE(impossible_ioapics_are_known),
 	{}
 };
 
@@ -336,6 +361,33 @@ static void a_poll_acknowledges(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vtr_i8259_read(&pic, 0x20), 0x40);
 }
 
+static void impossible_pairs_are_known(struct kunit *test)
+{
+	struct vtr_i8259 pic, bad;
+
+	vtr_i8259_reset(&pic);
+	KUNIT_EXPECT_TRUE(test, vtr_i8259_is_legal(&pic));
+	initialize(&pic, 3);
+	pulse(&pic, 12);
+	pulse(&pic, 3);
+	KUNIT_EXPECT_TRUE(test, vtr_i8259_is_legal(&pic));
+	bad = pic;
+	bad.one[0].base = 0x21;
+	KUNIT_EXPECT_FALSE(test, vtr_i8259_is_legal(&bad));
+	bad = pic;
+	bad.one[1].irr |= BIT(7);
+	KUNIT_EXPECT_FALSE(test, vtr_i8259_is_legal(&bad));
+	bad = pic;
+	bad.one[0].level = BIT(2);
+	KUNIT_EXPECT_FALSE(test, vtr_i8259_is_legal(&bad));
+	bad = pic;
+	bad.one[0].top = 8;
+	KUNIT_EXPECT_FALSE(test, vtr_i8259_is_legal(&bad));
+	bad = pic;
+	bad.one[1].step = 1;
+	KUNIT_EXPECT_FALSE(test, vtr_i8259_is_legal(&bad));
+}
+
 static struct kunit_case i8259_cases[] = {
 	KUNIT_CASE(lines_have_vectors_and_priorities),
 	KUNIT_CASE(masks_hold_back_and_can_be_read),
@@ -344,6 +396,7 @@ static struct kunit_case i8259_cases[] = {
 	KUNIT_CASE(ends_are_automatic_or_named),
 	KUNIT_CASE(priorities_rotate),
 	KUNIT_CASE(a_poll_acknowledges),
+	KUNIT_CASE(impossible_pairs_are_known),
 	{}
 };
 
@@ -488,6 +541,37 @@ static void it_counts_in_decimal_if_told(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, latched(&pit, 0, now + ns_of(1)), 0x0999);
 }
 
+static void impossible_timers_are_known(struct kunit *test)
+{
+	struct vtr_i8254 pit, bad;
+
+	vtr_i8254_reset(&pit);
+	KUNIT_EXPECT_TRUE(test, vtr_i8254_is_legal(&pit));
+	vtr_i8254_write(&pit, 0x43, 0x34, 1000);
+	vtr_i8254_write(&pit, 0x40, 0, 1000);
+	vtr_i8254_write(&pit, 0x40, 0x40, 1000);
+	vtr_i8254_write(&pit, 0x43, 0xc0, 1000);
+	KUNIT_EXPECT_TRUE(test, vtr_i8254_is_legal(&pit));
+	bad = pit;
+	bad.channel[1].mode = 6;
+	KUNIT_EXPECT_FALSE(test, vtr_i8254_is_legal(&bad));
+	bad = pit;
+	bad.channel[2].access = 0;
+	KUNIT_EXPECT_FALSE(test, vtr_i8254_is_legal(&bad));
+	bad = pit;
+	bad.channel[0].latched = 3;
+	KUNIT_EXPECT_FALSE(test, vtr_i8254_is_legal(&bad));
+	bad = pit;
+	bad.channel[0].gate = false;
+	KUNIT_EXPECT_FALSE(test, vtr_i8254_is_legal(&bad));
+	bad = pit;
+	bad.channel[0].fired = true;
+	KUNIT_EXPECT_FALSE(test, vtr_i8254_is_legal(&bad));
+	/* A count that began before the clock did is due like any other. */
+	pit.channel[0].from = -1000000000ULL;
+	KUNIT_EXPECT_TRUE(test, vtr_i8254_expire(&pit, 1000));
+}
+
 static struct kunit_case i8254_cases[] = {
 	KUNIT_CASE(a_rate_generator_ticks_without_end),
 	KUNIT_CASE(ticks_can_be_skipped),
@@ -496,6 +580,7 @@ static struct kunit_case i8254_cases[] = {
 	KUNIT_CASE(channel_2_has_a_gate_and_an_output),
 	KUNIT_CASE(the_status_can_be_read_back),
 	KUNIT_CASE(it_counts_in_decimal_if_told),
+	KUNIT_CASE(impossible_timers_are_known),
 	{}
 };
 
