@@ -301,6 +301,8 @@ void vtr_irqchip_clock_changed(struct vtr_vcpu *vcpu)
 		return;
 	vtr_irqchip_now(vcpu, &now);
 	spin_lock_irqsave(&chip->lock, flags);
-	vtr_irqchip_arm(vcpu, &now);
+	/* A restored timer starts with the next run. */
+	if (!vcpu->lapic_restored)
+		vtr_irqchip_arm(vcpu, &now);
 	spin_unlock_irqrestore(&chip->lock, flags);
 }
