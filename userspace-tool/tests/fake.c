@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "fake.h"
+#include "tool.h"
 
 #define FD_VM		(FAKE_FD + 1)
 #define FD_VCPU		(FAKE_FD + 2)
