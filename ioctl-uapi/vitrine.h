@@ -47,6 +47,8 @@
 #define VTR_VM_MSI		_IO(VTR_IOC_MAGIC, 0x27) /* struct vtr_msi */
 #define VTR_VM_SET_CPUID	_IO(VTR_IOC_MAGIC, 0x28) /* struct vtr_cpuid_table */
 #define VTR_VM_SET_MSR_FILTER	_IO(VTR_IOC_MAGIC, 0x29) /* struct vtr_msr_filter */
+#define VTR_VM_GET_STATE	_IO(VTR_IOC_MAGIC, 0x2b) /* struct vtr_state_buffer */
+#define VTR_VM_SET_STATE	_IO(VTR_IOC_MAGIC, 0x2c) /* struct vtr_state_buffer */
 /* ---- vCPU fd ---------------------------------------------------------- */
 #define VTR_VCPU_RUN		_IO(VTR_IOC_MAGIC, 0x40) /* arg 0 */
 #define VTR_VCPU_GET_STATE	_IO(VTR_IOC_MAGIC, 0x41) /* struct vtr_state_buffer */
@@ -315,6 +317,8 @@ struct vtr_walk {
  * struct vtr_cpuid_entry - what CPUID answers to one leaf
  * @leaf, @subleaf: EAX and ECX of the question
  * @flags: VTR_CPUID_SUBLEAF: @subleaf counts; else it is 0 and any ECX fits
+ *	VTR_CPUID_TOPOLOGY (leaves 1, 4, 0BH, 1FH): the module fills in how many
+ *	processors there are and what they share, whatever the entry says of it
  * @pad: zero
  * @eax, @ebx, @ecx, @edx: the answer
  */
@@ -323,6 +327,7 @@ struct vtr_cpuid_entry {
 	__u32 subleaf;
 	__u32 flags;
 #define VTR_CPUID_SUBLEAF	(1u << 0)
+#define VTR_CPUID_TOPOLOGY	(1u << 1)
 	__u32 pad;
 	__u32 eax;
 	__u32 ebx;
@@ -333,7 +338,8 @@ struct vtr_cpuid_entry {
 /**
  * struct vtr_cpuid_table - what CPUID answers; leaves that are missing are zero
  * @size: sizeof(struct vtr_cpuid_table)
- * @flags: zero
+ * @flags: VTR_GET_CPUID: VTR_CPUID_IRQCHIP: the default of a VM with
+ *	VTR_IRQCHIP_MODULE; VTR_VM_SET_CPUID: zero
  * @nr_entries: VTR_GET_CPUID: in: room, out: entries that exist;
  *	VTR_VM_SET_CPUID: entries, 0: the default again
  * @pad: zero
@@ -341,11 +347,13 @@ struct vtr_cpuid_entry {
  *
  * What belongs to a single vCPU is filled in at the moment of the question,
  * whatever the table says: the APIC id in leaf 1 and, where the table describes
- * a level of topology, in leaves 0BH and 1FH.
+ * a level of topology, in leaves 0BH and 1FH; "there is an APIC" in leaf 1 is cleared
+ * while the guest has switched it off.
  */
 struct vtr_cpuid_table {
 	__u32 size;
 	__u32 flags;
+#define VTR_CPUID_IRQCHIP	(1u << 0)
 	__u32 nr_entries;
 	__u32 pad;
 	__aligned_u64 entries;
@@ -623,6 +631,8 @@ struct vtr_trace_ring {
  * vtr_state_header followed by its payload, padded to 8 bytes.  GET_STATE
  * writes the records whose ids are set in @mask; SET_STATE takes them in any
  * order, checks all of them first, and applies all or none.
+ * VTR_VCPU_GET_STATE and VTR_VCPU_SET_STATE carry ids 1 to 9; VTR_VM_GET_STATE and
+ * VTR_VM_SET_STATE (VTR_IRQCHIP_MODULE only) the interrupt controllers, ids 16 to 19.
  */
 enum vtr_state_id {
 	VTR_STATE_REGS	 = 1,	/* struct vtr_regs */
@@ -634,7 +644,11 @@ enum vtr_state_id {
 	VTR_STATE_TSC	 = 7,	/* struct vtr_tsc */
 	VTR_STATE_IO	 = 8,	/* struct vtr_io_state: unfinished I/O */
 	VTR_STATE_ACCESS = 9,	/* struct vtr_access_state: unfinished MMIO or INS */
-	/* Reserved: 16 local APIC, 17 timers, 24 SVM, 25 nested VMX. */
+	VTR_STATE_LAPIC	 = 16,	/* struct vtr_lapic_state, one record for each vCPU */
+	VTR_STATE_IOAPIC = 17,	/* struct vtr_ioapic_state */
+	VTR_STATE_I8259	 = 18,	/* struct vtr_i8259_state */
+	VTR_STATE_I8254	 = 19,	/* struct vtr_i8254_state */
+	/* Reserved: 24 SVM, 25 nested VMX. */
 	VTR_STATE_ID_MAX = 31,
 };
 
@@ -857,6 +871,105 @@ struct vtr_access_state {
 	__u16 pad1;
 	__aligned_u64 data;
 	struct vtr_access_piece piece[4];
+};
+
+/*
+ * The interrupt controllers.  Moments are of the host's CLOCK_MONOTONIC, in ns, as the
+ * offset in struct vtr_tsc is one to the host's counter: whoever puts a state back
+ * later, or elsewhere, and wants that the guest does not notice, moves all of them.
+ * A moment may lie before the host's start ("negative").  Flags are 0 or 1.
+ */
+
+/**
+ * struct vtr_lapic_state - local APIC of a vCPU
+ * @vcpu: id of the vCPU
+ * @new_errors: errors since the guest has last written to ESR
+ * @base: IA32_APIC_BASE
+ * @tsc_deadline: IA32_TSC_DEADLINE, 0: not armed
+ * @count_from: when the timer's present count began; 0: it does not count
+ * @reg: @reg[n] is the register at offset 16 * n of the page, MSR 800H + n; the
+ *	upper half of the ICR is @reg[31H] in both modes; registers that hold
+ *	nothing of their own (APR, PPR, EOI, current count, self IPI) are 0
+ * @nmi, @init, @sipi: one has come, and the vCPU has not taken it
+ * @sipi_page: page number of the start-up IPI
+ *
+ * Whether the vCPU is halted or waits for a start-up IPI is in struct vtr_events.
+ */
+struct vtr_lapic_state {
+	__u32 vcpu;
+	__u32 new_errors;
+	__aligned_u64 base;
+	__aligned_u64 tsc_deadline;
+	__aligned_u64 count_from;
+	__u32 reg[64];
+	__u8 nmi;
+	__u8 init;
+	__u8 sipi;
+	__u8 sipi_page;
+	__u32 pad;
+};
+
+/**
+ * struct vtr_ioapic_state - I/O APIC
+ * @redirection: entry of each pin, with remote IRR
+ * @id: register 0
+ * @lines: level of each line that is a pin; bit 2 is line 0
+ * @select: the register that the window shows
+ * @pad: zero
+ */
+struct vtr_ioapic_state {
+	__aligned_u64 redirection[24];
+	__u32 id;
+	__u32 lines;
+	__u8 select;
+	__u8 pad[7];
+};
+
+/**
+ * struct vtr_i8259_state - the two 8259, the one at port 20H first
+ * @base: vector of its line 0
+ * @irr, @isr, @imr: requests, in service, masked
+ * @lines: level at its pins; line 2 of the first is the output of the second
+ * @level: lines that are level-triggered
+ * @top: line with the highest priority
+ * @step: initialization word that it waits for, 2 to 4; 0: none
+ * @needs_icw4, @auto_eoi, @rotates, @special_mask, @special_nested: how it was
+ *	initialized and commanded
+ * @reads_isr: the command port shows ISR
+ * @polls: the next read is a poll
+ * @pad: zero
+ */
+struct vtr_i8259_state {
+	struct {
+		__u8 base, irr, isr, imr, lines, level, top, step;
+		__u8 needs_icw4, auto_eoi, rotates, special_mask, special_nested;
+		__u8 reads_isr, polls, pad;
+	} chip[2];
+};
+
+/**
+ * struct vtr_i8254_state - 8254, and port 61H
+ * @from: when the channel's present count began; 0: it does not count
+ * @initial: what was written as its count
+ * @latch, @latched: latched count, and how many bytes of it are still to be read
+ * @mode, @access, @bcd: of its command: 0 to 5, 1 to 3, flag
+ * @gate: level of its gate; that of channels 0 and 1 is 1
+ * @low, @writes_high: first byte of two, and whether the second one comes next
+ * @reads_high: the next byte that is read is the second one
+ * @status, @status_latched: latched status
+ * @fired: modes 0 and 4: the interrupt of this count has come
+ * @speaker: bit 1 of port 61H
+ * @pad: zero
+ */
+struct vtr_i8254_state {
+	struct {
+		__aligned_u64 from;
+		__u16 initial, latch;
+		__u8 latched, mode, access, bcd, gate, low, writes_high, reads_high;
+		__u8 status, status_latched, fired, pad;
+	} channel[3];
+	__u8 speaker;
+	__u8 pad[7];
 };
 
 /**

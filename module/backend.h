@@ -194,7 +194,7 @@ struct vtr_backend_info {
  *	off, loaded.  Returns with interrupts off.
  *
  * State (all: loaded, preemption off):
- * @reset: the state after a reset, which is the one after an INIT, too
+ * @take_init: the state after an INIT, which keeps more than a reset does
  * @get_regs, @set_regs: general registers, RIP, RFLAGS
  * @get_sregs, @set_sregs: segments, tables, control registers, EFER
  * @get_cr: guest's view of CR0, CR3 or CR4
@@ -250,7 +250,7 @@ struct vtr_backend {
 	void (*vcpu_put)(struct vtr_vcpu *vcpu);
 	void (*vcpu_run)(struct vtr_vcpu *vcpu, struct vtr_exit *exit);
 
-	void (*reset)(struct vtr_vcpu *vcpu);
+	void (*take_init)(struct vtr_vcpu *vcpu);
 	void (*get_regs)(struct vtr_vcpu *vcpu, struct vtr_regs *regs);
 	void (*set_regs)(struct vtr_vcpu *vcpu, const struct vtr_regs *regs);
 	void (*get_sregs)(struct vtr_vcpu *vcpu, struct vtr_sregs *sregs);

@@ -33,6 +33,8 @@
 #define MAX_BASIC_LEAF		0x16
 #define MAX_EXTENDED_LEAF	0x80000008
 #define HYPERVISOR_LEAF		0x40000000
+#define TOPOLOGY_LEAF		0xb
+#define TOPOLOGY_LEAF_2		0x1f
 
 /* Twelve letters in EBX, ECX, EDX, as every hypervisor signs itself. */
 static const char signature[13] = "VitrineGlass";
@@ -91,7 +93,7 @@ static void basic_leaf(u32 leaf, u32 subleaf, u32 out[4])
 		out[0] = min_t(u32, out[0], MAX_BASIC_LEAF);
 		break;
 	case 1:
-		/* Family, model, stepping; one logical processor. */
+		/* Family, model, stepping. */
 		out[1] &= 0x0000ff00;
 		out[2] = (out[2] & LEAF1_ECX) | F(HYPERVISOR);
 		out[3] &= LEAF1_EDX;
@@ -125,13 +127,133 @@ static void basic_leaf(u32 leaf, u32 subleaf, u32 out[4])
 	}
 }
 
-/**
- * vtr_cpuid_default() - what CPUID answers if the program has set no table
- * @leaf: EAX
- * @subleaf: ECX
- * @out: EAX, EBX, ECX, EDX
+/* ---- what the module's interrupt controllers add ------------------------------- */
+
+/* Does the host have the newer description of its topology? */
+static bool host_has_leaf_1f(void)
+{
+	u32 out[4];
+
+	cpuid_count(0, 0, &out[0], &out[1], &out[2], &out[3]);
+	if (out[0] < TOPOLOGY_LEAF_2)
+		return false;
+	cpuid_count(TOPOLOGY_LEAF_2, 0, &out[0], &out[1], &out[2], &out[3]);
+	return out[1];
+}
+
+/* A local APIC, x2APIC mode, a timer with deadlines that goes on in each state. */
+static void show_apic(u32 leaf, u32 out[4])
+{
+	switch (leaf) {
+	case 0:
+		if (host_has_leaf_1f())
+			out[0] = TOPOLOGY_LEAF_2;
+		break;
+	case 1:
+		out[2] |= F(X2APIC) | F(TSC_DEADLINE_TIMER);
+		out[3] |= F(APIC);
+		break;
+	case 6:
+		out[0] |= F(ARAT);
+		break;
+	}
+}
+
+/* ---- topology ------------------------------------------------------------------- */
+
+/*
+ * One package, in which each vCPU is a core with one thread: @nr of them, whose APIC
+ * ids have @bits.
  */
-void vtr_cpuid_default(u32 leaf, u32 subleaf, u32 out[4])
+struct topology {
+	unsigned int nr;
+	unsigned int bits;
+	u32 apic_id;
+};
+
+static void fill_levels(u32 subleaf, const struct topology *t, u32 out[4])
+{
+	enum { THREADS = 1, CORES = 2 };
+
+	memset(out, 0, 16);
+	out[2] = subleaf & 0xff;
+	out[3] = t->apic_id;
+	if (subleaf == 0) {
+		out[1] = 1;
+		out[2] |= THREADS << 8;
+	} else if (subleaf == 1) {
+		out[0] = t->bits;
+		out[1] = t->nr;
+		out[2] |= CORES << 8;
+	}
+}
+
+/* Caches up to level 2 are a core's own, the third one is the package's. */
+static void fill_sharing(const struct topology *t, u32 out[4])
+{
+	u32 others = BIT(t->bits) - 1, level = out[0] >> 5 & 7;
+
+	if (!(out[0] & 0x1f))
+		return;		/* no such cache */
+	out[0] &= GENMASK(13, 0);
+	out[0] |= min(others, 63u) << 26;
+	if (level > 2)
+		out[0] |= min(others, 0xfffu) << 14;
+}
+
+/* The numbers of leaves 1 and 4, all of 0BH and 1FH: SDM 2A "CPUID--CPU Identification". */
+static void fill_topology(u32 leaf, u32 subleaf, const struct topology *t, u32 out[4])
+{
+	switch (leaf) {
+	case 1:
+		out[1] &= 0x0000ffff;
+		out[3] &= ~F(HT);
+		if (t->nr > 1) {
+			out[1] |= min_t(u32, BIT(t->bits), 255) << 16;
+			out[3] |= F(HT);
+		}
+		break;
+	case 4:
+		fill_sharing(t, out);
+		break;
+	case TOPOLOGY_LEAF:
+	case TOPOLOGY_LEAF_2:
+		fill_levels(subleaf, t, out);
+		break;
+	}
+}
+
+static struct topology topology_of(const struct vtr_vcpu *vcpu)
+{
+	struct topology t = {
+		.nr = READ_ONCE(vcpu->vm->nr_vcpus), .apic_id = vcpu->apic_id,
+	};
+
+	if (t.nr > 1)
+		t.bits = min(fls(READ_ONCE(vcpu->vm->max_apic_id)), 31);
+	return t;
+}
+
+/* Has this leaf a description of the topology that is not zero? */
+static bool has_topology(u32 leaf, bool irqchip)
+{
+	switch (leaf) {
+	case 1:
+	case 4:
+		return true;
+	case TOPOLOGY_LEAF:
+		return irqchip;
+	case TOPOLOGY_LEAF_2:
+		return irqchip && host_has_leaf_1f();
+	default:
+		return false;
+	}
+}
+
+/* ---- the default ---------------------------------------------------------------- */
+
+/* The default for any vCPU: what it has of its own is missing yet. */
+static void get_default(bool irqchip, u32 leaf, u32 subleaf, u32 out[4])
 {
 	memset(out, 0, 16);
 	if (leaf >= HYPERVISOR_LEAF && leaf <= HYPERVISOR_LEAF + 0xff) {
@@ -143,6 +265,24 @@ void vtr_cpuid_default(u32 leaf, u32 subleaf, u32 out[4])
 		extended_leaf(leaf, out);
 	else
 		basic_leaf(leaf, subleaf, out);
+	if (irqchip)
+		show_apic(leaf, out);
+}
+
+/**
+ * vtr_cpuid_default() - what CPUID answers if the program has set no table
+ * @irqchip: the VM has interrupt controllers in the module
+ * @leaf: EAX
+ * @subleaf: ECX
+ * @out: EAX, EBX, ECX, EDX, for the only processor of a VM, with APIC id 0
+ */
+void vtr_cpuid_default(bool irqchip, u32 leaf, u32 subleaf, u32 out[4])
+{
+	static const struct topology alone = { .nr = 1 };
+
+	get_default(irqchip, leaf, subleaf, out);
+	if (has_topology(leaf, irqchip))
+		fill_topology(leaf, subleaf, &alone, out);
 }
 
 /* Leaves that the default answers, and those of them that have subleaves. */
@@ -150,31 +290,50 @@ static const struct {
 	u32 leaf;
 	bool has_subleaves;
 	u32 subleaf;
+	bool of_irqchip;
 } default_leaves[] = {
 	{ 0 }, { 1 }, { 2 }, { 4, true, 0 }, { 4, true, 1 }, { 4, true, 2 }, { 4, true, 3 },
-	{ 7, true, 0 }, { 0x15 }, { 0x16 },
+	{ 6, .of_irqchip = true }, { 7, true, 0 }, { TOPOLOGY_LEAF, .of_irqchip = true },
+	{ 0x15 }, { 0x16 }, { TOPOLOGY_LEAF_2, .of_irqchip = true },
 	{ HYPERVISOR_LEAF }, { HYPERVISOR_LEAF + 1 }, { HYPERVISOR_LEAF + 0x10 },
 	{ 0x80000000 }, { 0x80000001 }, { 0x80000002 }, { 0x80000003 }, { 0x80000004 },
 	{ 0x80000006 }, { 0x80000007 }, { 0x80000008 },
 };
 
-/* Entry @index of the default as a table.  Return: false past the end. */
-bool vtr_cpuid_default_entry(unsigned int index, struct vtr_cpuid_entry *entry)
+static bool is_listed(unsigned int row, bool irqchip)
+{
+	if (default_leaves[row].leaf == TOPOLOGY_LEAF_2)
+		return has_topology(TOPOLOGY_LEAF_2, irqchip);
+	return irqchip || !default_leaves[row].of_irqchip;
+}
+
+static void fill_entry(unsigned int row, bool irqchip, struct vtr_cpuid_entry *entry)
 {
 	u32 out[4];
 
-	if (index >= ARRAY_SIZE(default_leaves))
-		return false;
 	*entry = (struct vtr_cpuid_entry) {
-		.leaf = default_leaves[index].leaf, .subleaf = default_leaves[index].subleaf,
-		.flags = default_leaves[index].has_subleaves ? VTR_CPUID_SUBLEAF : 0,
+		.leaf = default_leaves[row].leaf, .subleaf = default_leaves[row].subleaf,
+		.flags = default_leaves[row].has_subleaves ? VTR_CPUID_SUBLEAF : 0,
 	};
-	vtr_cpuid_default(entry->leaf, entry->subleaf, out);
+	if (has_topology(entry->leaf, irqchip))
+		entry->flags |= VTR_CPUID_TOPOLOGY;
+	vtr_cpuid_default(irqchip, entry->leaf, entry->subleaf, out);
 	entry->eax = out[0];
 	entry->ebx = out[1];
 	entry->ecx = out[2];
 	entry->edx = out[3];
-	return true;
+}
+
+/* Entry @index of the default as a table.  Return: false past the end. */
+bool vtr_cpuid_default_entry(bool irqchip, unsigned int index, struct vtr_cpuid_entry *entry)
+{
+	for (unsigned int row = 0; row < ARRAY_SIZE(default_leaves); row++) {
+		if (!is_listed(row, irqchip) || index--)
+			continue;
+		fill_entry(row, irqchip, entry);
+		return true;
+	}
+	return false;
 }
 
 /* The default tells the rate of the counter that this vCPU really has. */
@@ -193,17 +352,17 @@ static void fill_rate(struct vtr_vcpu *vcpu, u32 leaf, u32 out[4])
 	}
 }
 
-/* A local APIC, x2APIC mode, a timer with deadlines that goes on in each state. */
-static void show_apic(u32 leaf, u32 out[4])
+/* ---- a vCPU's answer ------------------------------------------------------------ */
+
+/* Its APIC id, and, as on a processor, no APIC as long as IA32_APIC_BASE switches it off. */
+static void fill_own(const struct vtr_vcpu *vcpu, u32 leaf, u32 out[4])
 {
-	switch (leaf) {
-	case 1:
-		out[2] |= F(X2APIC) | F(TSC_DEADLINE_TIMER);
-		out[3] |= F(APIC);
-		break;
-	case 6:
-		out[0] |= F(ARAT);
-		break;
+	if (leaf == 1) {
+		out[1] = (out[1] & 0x00ffffff) | vcpu->apic_id << 24;
+		if (vcpu->vm->irqchip && !vtr_lapic_on(&vcpu->lapic))
+			out[3] &= ~F(APIC);
+	} else if ((leaf == TOPOLOGY_LEAF || leaf == TOPOLOGY_LEAF_2) && out[1]) {
+		out[3] = vcpu->apic_id;
 	}
 }
 
@@ -216,15 +375,15 @@ static void show_apic(u32 leaf, u32 out[4])
  */
 void vtr_cpuid(struct vtr_vcpu *vcpu, u32 leaf, u32 subleaf, u32 out[4])
 {
-	if (!vtr_policy_cpuid(vcpu->vm, leaf, subleaf, out)) {
-		vtr_cpuid_default(leaf, subleaf, out);
+	const struct topology t = topology_of(vcpu);
+	bool irqchip = vcpu->vm->irqchip, topology;
+
+	if (!vtr_policy_cpuid(vcpu->vm, leaf, subleaf, out, &topology)) {
+		get_default(irqchip, leaf, subleaf, out);
 		fill_rate(vcpu, leaf, out);
-		if (vcpu->vm->irqchip)
-			show_apic(leaf, out);
+		topology = has_topology(leaf, irqchip);
 	}
-	/* APIC ids are the vCPU's own; levels of topology only a program's table has. */
-	if (leaf == 1)
-		out[1] = (out[1] & 0x00ffffff) | vcpu->apic_id << 24;
-	else if ((leaf == 0xb || leaf == 0x1f) && out[1])
-		out[3] = vcpu->apic_id;
+	if (topology)
+		fill_topology(leaf, subleaf, &t, out);
+	fill_own(vcpu, leaf, out);
 }

@@ -50,7 +50,7 @@ static u32 period(const struct vtr_i8254_channel *c)
 
 static u64 counts_gone(const struct vtr_i8254_channel *c, u64 now)
 {
-	return c->from && now > c->from ? to_counts(now - c->from) : 0;
+	return c->from && (s64)(now - c->from) > 0 ? to_counts(now - c->from) : 0;
 }
 
 static bool is_periodic(const struct vtr_i8254_channel *c)
@@ -150,7 +150,7 @@ bool vtr_i8254_expire(struct vtr_i8254 *pit, u64 now)
 	struct vtr_i8254_channel *c = &pit->channel[0];
 	u64 due = vtr_i8254_due(pit);
 
-	if (!due || due > now)
+	if (!due || (s64)(due - now) > 0)
 		return false;
 	if (is_periodic(c))
 		c->from += to_ns(period(c));
@@ -165,7 +165,7 @@ void vtr_i8254_skip(struct vtr_i8254 *pit, u64 now)
 	struct vtr_i8254_channel *c = &pit->channel[0];
 	u64 length = to_ns(period(c));
 
-	if (is_periodic(c) && c->from && now > c->from)
+	if (is_periodic(c) && c->from && (s64)(now - c->from) > 0)
 		c->from += div64_u64(now - c->from, length) * length;
 }
 
@@ -341,4 +341,23 @@ u8 vtr_i8254_read(struct vtr_i8254 *pit, u16 port, u64 now)
 	default:
 		return read_count(&pit->channel[port & 3], now);
 	}
+}
+
+/**
+ * vtr_i8254_is_legal() - can a timer come into this state?
+ * @pit: the state
+ *
+ * Return: true if it can.
+ */
+bool vtr_i8254_is_legal(const struct vtr_i8254 *pit)
+{
+	for (unsigned int i = 0; i < VTR_I8254_CHANNELS; i++) {
+		const struct vtr_i8254_channel *c = &pit->channel[i];
+
+		if (c->mode > 5 || !c->access || c->access > 3 ||
+		    c->latched > (c->access == 3 ? 2 : 1) || (i != 2 && !c->gate) ||
+		    (c->fired && is_periodic(c)))
+			return false;
+	}
+	return true;
 }

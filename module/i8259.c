@@ -314,3 +314,22 @@ u8 vtr_i8259_read(struct vtr_i8259 *pic, u16 port)
 		return one->imr;
 	return one->reads_isr ? one->isr : one->irr;
 }
+
+/**
+ * vtr_i8259_is_legal() - can a pair come into this state?
+ * @pic: the state
+ *
+ * Return: true if it can.
+ */
+bool vtr_i8259_is_legal(const struct vtr_i8259 *pic)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		const struct vtr_i8259_one *one = &pic->one[i];
+
+		/* A request does not outlive its line. */
+		if (one->base & 7 || one->irr & ~one->lines || one->level & never_level[i] ||
+		    one->top > 7 || one->step == 1 || one->step > 4)
+			return false;
+	}
+	return true;
+}

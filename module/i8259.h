@@ -54,5 +54,6 @@ void vtr_i8259_set_line(struct vtr_i8259 *pic, unsigned int line, bool high);
 bool vtr_i8259_output(const struct vtr_i8259 *pic);
 bool vtr_i8259_waits(const struct vtr_i8259 *pic, unsigned int line);
 u8 vtr_i8259_acknowledge(struct vtr_i8259 *pic);
+bool vtr_i8259_is_legal(const struct vtr_i8259 *pic);
 
 #endif /* VTR_I8259_H */

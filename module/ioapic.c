@@ -2,9 +2,9 @@
 /*
  * The I/O APIC: from a pin to a message for local APICs.  Pure.
  *
- * An edge is sent once.  A level is sent once, too, and its entry's remote IRR
- * is set until the end of interrupt comes back; if the line is still high then,
- * it is sent again.
+ * An edge is sent once.  A level is sent once, too, if a local APIC accepts it:
+ * its entry's remote IRR is set until the end of interrupt comes back; if the line
+ * is still high then, it is sent again.
  * Called by module/irqchip.c under the VM's interrupt lock.
  */
 #include <linux/bits.h>
@@ -30,6 +30,15 @@
 #define ENTRY_MASKED	BIT_ULL(16)
 #define ENTRY_READONLY	(ENTRY_BUSY | ENTRY_REMOTE)
 #define ENTRY_WRITABLE	(GENMASK_ULL(63, 56) | GENMASK_ULL(16, 0))
+
+/*
+ * Is an entry level-triggered?  NMI, INIT and the like are edges whatever it says, for
+ * no local APIC ends them: 82093AA, "Delivery Mode".
+ */
+static bool is_level(u64 entry)
+{
+	return entry & ENTRY_LEVEL && (entry >> 8 & 7) <= VTR_DELIVER_LOWEST;
+}
 
 /**
  * vtr_ioapic_reset() - power-up state: all pins masked
@@ -67,7 +76,7 @@ static void write_entry(struct vtr_ioapic *io, unsigned int pin, unsigned int ha
 	u64 entry = (old & ~changed) | ((u64)value << (half * 32) & changed);
 
 	/* As an edge it has nobody who would end it. */
-	if (!(entry & ENTRY_LEVEL))
+	if (!is_level(entry))
 		entry &= ~ENTRY_REMOTE;
 	io->redirection[pin] = entry;
 }
@@ -139,7 +148,8 @@ void vtr_ioapic_set_line(struct vtr_ioapic *io, unsigned int pin, bool high)
 	u32 bit = BIT(pin);
 
 	/* An edge at a masked pin is lost: 82093AA, "Interrupt Mask". */
-	if (high && !(io->lines & bit) && !(io->redirection[pin] & (ENTRY_MASKED | ENTRY_LEVEL)))
+	if (high && !(io->lines & bit) && !(io->redirection[pin] & ENTRY_MASKED) &&
+	    !is_level(io->redirection[pin]))
 		io->pending |= bit;
 	if (high)
 		io->lines |= bit;
@@ -173,40 +183,35 @@ int vtr_ioapic_vector(const struct vtr_ioapic *io, unsigned int pin)
 	return io->redirection[pin] & ENTRY_MASKED ? -1 : (u8)io->redirection[pin];
 }
 
-/* Take what pin @pin has to send.  Return: is there anything? */
-static bool take(struct vtr_ioapic *io, unsigned int pin)
+/* Has pin @pin something to send? */
+static bool wants_to_send(const struct vtr_ioapic *io, unsigned int pin)
 {
 	u64 entry = io->redirection[pin];
 	u32 bit = BIT(pin);
 
 	if (entry & ENTRY_MASKED)
 		return false;
-	if (entry & ENTRY_LEVEL) {
-		if (!(io->lines & bit) || entry & ENTRY_REMOTE)
-			return false;
-		io->redirection[pin] |= ENTRY_REMOTE;
-		return true;
-	}
-	if (!(io->pending & bit))
-		return false;
-	io->pending &= ~bit;
-	return true;
+	if (is_level(entry))
+		return io->lines & bit && !(entry & ENTRY_REMOTE);
+	return io->pending & bit;
 }
 
 /**
  * vtr_ioapic_next() - the next message that is to be sent
  * @io: the I/O APIC
+ * @pin: in: the pin to begin with; out: the one that sends
  * @message: out: the message
  *
- * To be called until it says false, after each change.
+ * After each change all pins are to be asked, and vtr_ioapic_sent() told of each message.
  * Return: false: there is none.
  */
-bool vtr_ioapic_next(struct vtr_ioapic *io, struct vtr_irq_message *message)
+bool vtr_ioapic_next(const struct vtr_ioapic *io, unsigned int *pin,
+		     struct vtr_irq_message *message)
 {
-	for (unsigned int pin = 0; pin < VTR_IOAPIC_PINS; pin++) {
-		u64 entry = io->redirection[pin];
+	for (; *pin < VTR_IOAPIC_PINS; ++*pin) {
+		u64 entry = io->redirection[*pin];
 
-		if (!take(io, pin))
+		if (!wants_to_send(io, *pin))
 			continue;
 		*message = (struct vtr_irq_message) {
 			.dest = entry >> 56,
@@ -214,9 +219,43 @@ bool vtr_ioapic_next(struct vtr_ioapic *io, struct vtr_irq_message *message)
 			.broadcast = entry >> 56 == 0xff && !(entry & ENTRY_LOGICAL),
 			.mode = entry >> 8 & 7,
 			.vector = entry,
-			.level = entry & ENTRY_LEVEL,
+			.level = is_level(entry),
 		};
 		return true;
 	}
 	return false;
+}
+
+/**
+ * vtr_ioapic_sent() - the message of a pin has been sent
+ * @io: the I/O APIC
+ * @pin: its pin
+ * @accepted: a local APIC has accepted it
+ *
+ * An edge is gone then, whoever has heard it.  A level waits for its end only if
+ * somebody will end it; else it is sent again after the next change.
+ */
+void vtr_ioapic_sent(struct vtr_ioapic *io, unsigned int pin, bool accepted)
+{
+	io->pending &= ~BIT(pin);
+	if (accepted && is_level(io->redirection[pin]))
+		io->redirection[pin] |= ENTRY_REMOTE;
+}
+
+/**
+ * vtr_ioapic_is_legal() - can an I/O APIC come into this state?
+ * @io: the state
+ *
+ * Return: true if it can.
+ */
+bool vtr_ioapic_is_legal(const struct vtr_ioapic *io)
+{
+	for (unsigned int pin = 0; pin < VTR_IOAPIC_PINS; pin++) {
+		u64 entry = io->redirection[pin];
+
+		if (entry & ~(ENTRY_WRITABLE & ~ENTRY_BUSY) ||
+		    (entry & ENTRY_REMOTE && !is_level(entry)))
+			return false;
+	}
+	return !(io->id & ~GENMASK(27, 24)) && !(io->lines >> VTR_IOAPIC_PINS) && !io->pending;
 }

@@ -40,6 +40,9 @@ void vtr_ioapic_write(struct vtr_ioapic *io, u32 offset, u32 value);
 void vtr_ioapic_set_line(struct vtr_ioapic *io, unsigned int pin, bool high);
 void vtr_ioapic_eoi(struct vtr_ioapic *io, u8 vector);
 int vtr_ioapic_vector(const struct vtr_ioapic *io, unsigned int pin);
-bool vtr_ioapic_next(struct vtr_ioapic *io, struct vtr_irq_message *message);
+bool vtr_ioapic_next(const struct vtr_ioapic *io, unsigned int *pin,
+		     struct vtr_irq_message *message);
+void vtr_ioapic_sent(struct vtr_ioapic *io, unsigned int pin, bool accepted);
+bool vtr_ioapic_is_legal(const struct vtr_ioapic *io);
 
 #endif /* VTR_IOAPIC_H */

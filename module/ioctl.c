@@ -92,11 +92,11 @@ static int get_cpuid(void __user *user)
 
 	if (err)
 		return err;
-	if (args.flags || args.pad)
+	if (args.flags & ~VTR_CPUID_IRQCHIP || args.pad)
 		return -EINVAL;
 	entries = u64_to_user_ptr(args.entries);
 	room = args.entries ? args.nr_entries : 0;
-	for (n = 0; vtr_cpuid_default_entry(n, &entry); n++)
+	for (n = 0; vtr_cpuid_default_entry(args.flags & VTR_CPUID_IRQCHIP, n, &entry); n++)
 		if (n < room && copy_to_user(&entries[n], &entry, sizeof(entry)))
 			return -EFAULT;
 	args.nr_entries = n;
@@ -229,6 +229,20 @@ static int send_msi(struct vtr_vm *vm, void __user *user)
 	return err ?: vtr_irqchip_send_msi(vm, &args);
 }
 
+static int vm_state(struct vtr_vm *vm, void __user *user,
+		    int (*fn)(struct vtr_vm *, struct vtr_state_buffer *))
+{
+	struct vtr_state_buffer args;
+	int err = take_args(&args, sizeof(args), user), err2;
+
+	if (err)
+		return err;
+	err = fn(vm, &args);
+	/* As for a vCPU: sizes and the bad record's place are told on failure, too. */
+	err2 = give_args(user, &args, sizeof(args));
+	return err ?: err2;
+}
+
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct vtr_vm *vm = file->private_data;
@@ -258,6 +272,10 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return irq_line(vm, user);
 	case VTR_VM_MSI:
 		return send_msi(vm, user);
+	case VTR_VM_GET_STATE:
+		return vm_state(vm, user, vtr_irqchip_get_state);
+	case VTR_VM_SET_STATE:
+		return vm_state(vm, user, vtr_irqchip_set_state);
 	default:
 		return -ENOTTY;
 	}

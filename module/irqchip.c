@@ -27,6 +27,9 @@
 /* The 8254's line, and its pin at the I/O APIC, as on each PC. */
 #define TIMER_LINE	0
 #define TIMER_PIN	2
+/* Data of a message signalled interrupt. */
+#define MSI_ASSERT	BIT(14)
+#define MSI_LEVEL	BIT(15)
 /* next_vector(): the 8259 has it */
 #define FROM_I8259	0x100
 
@@ -84,11 +87,13 @@ static struct vtr_vcpu *least_busy(struct vtr_irqchip *chip, const struct vtr_la
 	return best;
 }
 
-static void accept(struct vtr_vcpu *vcpu, const struct vtr_irq_message *message)
+static bool bring(struct vtr_vcpu *vcpu, const struct vtr_irq_message *message)
 {
 	trace_vtr_accept(vcpu->vm->id, vcpu->id, message->mode, message->vector);
-	if (vtr_lapic_accept(&vcpu->lapic, message))
-		tell(vcpu);
+	if (!vtr_lapic_accept(&vcpu->lapic, message))
+		return false;
+	tell(vcpu);
+	return true;
 }
 
 /**
@@ -98,24 +103,25 @@ static void accept(struct vtr_vcpu *vcpu, const struct vtr_irq_message *message)
  * @message: the message
  *
  * Context: locked; any, hard interrupts too.
+ * Return: true: one of them at least has accepted it.
  */
-void vtr_irqchip_send(struct vtr_irqchip *chip, const struct vtr_lapic *from,
+bool vtr_irqchip_send(struct vtr_irqchip *chip, const struct vtr_lapic *from,
 		      const struct vtr_irq_message *message)
 {
 	struct vtr_vcpu *vcpu;
+	bool accepted = false;
 
 	lockdep_assert_held(&chip->lock);
 	if (message->mode == VTR_DELIVER_LOWEST) {
 		vcpu = least_busy(chip, from, message);
-		if (vcpu)
-			accept(vcpu, message);
-		return;
+		return vcpu && bring(vcpu, message);
 	}
 	for (unsigned int i = 0; i < VTR_MAX_VCPUS; i++) {
 		vcpu = READ_ONCE(chip->vm->vcpus[i]);
 		if (vcpu && vtr_lapic_matches(&vcpu->lapic, from, message))
-			accept(vcpu, message);
+			accepted |= bring(vcpu, message);
 	}
+	return accepted;
 }
 
 static void resume_pit(struct vtr_irqchip *chip, u64 now);
@@ -131,8 +137,8 @@ void vtr_irqchip_settle(struct vtr_irqchip *chip)
 	struct vtr_irq_message message;
 	struct vtr_vcpu *vcpu;
 
-	while (vtr_ioapic_next(&chip->ioapic, &message))
-		vtr_irqchip_send(chip, NULL, &message);
+	for (unsigned int pin = 0; vtr_ioapic_next(&chip->ioapic, &pin, &message); pin++)
+		vtr_ioapic_sent(&chip->ioapic, pin, vtr_irqchip_send(chip, NULL, &message));
 	vcpu = wired(chip);
 	if (vcpu && takes_extint(vcpu))
 		tell(vcpu);
@@ -200,13 +206,16 @@ int vtr_irqchip_send_msi(struct vtr_vm *vm, const struct vtr_msi *args)
 		.logical = args->address & BIT(2),
 		.mode = args->data >> 8 & 7,
 		.vector = args->data,
-		.level = args->data & BIT(15),
+		.level = args->data & MSI_LEVEL,
 	};
 
 	if (!chip)
 		return -ENODEV;
 	if (args->flags || args->pad || args->address >> 20 != VTR_APIC_BASE >> 20)
 		return -EINVAL;
+	/* The end of a level is no message for a processor. */
+	if (message.level && !(args->data & MSI_ASSERT))
+		return 0;
 	message.broadcast = message.dest == 0xff && !message.logical;
 	/* The hint: to the one of them that is least busy. */
 	if (args->address & BIT(3) && message.mode == VTR_DELIVER_FIXED)
@@ -242,6 +251,17 @@ void vtr_irqchip_now(struct vtr_vcpu *vcpu, struct vtr_moment *now)
 	now->tsc_khz = vcpu->tsc_khz;
 }
 
+/* @due may lie before the host's start: a count goes on that began on another one. */
+static void set_timer(struct hrtimer *timer, u64 due)
+{
+	hrtimer_start(timer, ns_to_ktime(max_t(s64, due, 1)), HRTIMER_MODE_ABS_HARD);
+}
+
+static bool has_come(u64 due, u64 now)
+{
+	return (s64)(due - now) <= 0;
+}
+
 /**
  * vtr_irqchip_arm() - set the host's timer to when the local APIC's expires
  * @vcpu: the vCPU
@@ -254,8 +274,7 @@ void vtr_irqchip_arm(struct vtr_vcpu *vcpu, const struct vtr_moment *now)
 	vcpu->lapic_due = vtr_lapic_timer_due(&vcpu->lapic, now);
 	trace_vtr_timer(vcpu->vm->id, vcpu->id, false, vcpu->lapic_due, now->ns);
 	if (vcpu->lapic_due)
-		hrtimer_start(&vcpu->lapic_timer, ns_to_ktime(vcpu->lapic_due),
-			      HRTIMER_MODE_ABS_HARD);
+		set_timer(&vcpu->lapic_timer, vcpu->lapic_due);
 	else	/* one that runs right now finds nothing to do */
 		hrtimer_try_to_cancel(&vcpu->lapic_timer);
 }
@@ -269,7 +288,7 @@ void vtr_irqchip_arm(struct vtr_vcpu *vcpu, const struct vtr_moment *now)
 
 static void arm_again(struct hrtimer *timer, u64 due, u64 now)
 {
-	hrtimer_start(timer, ns_to_ktime(max_t(u64, due, now + PAUSE_NS)), HRTIMER_MODE_ABS_HARD);
+	set_timer(timer, max_t(s64, due, now + PAUSE_NS));
 }
 
 static enum hrtimer_restart lapic_tick(struct hrtimer *timer)
@@ -281,13 +300,13 @@ static enum hrtimer_restart lapic_tick(struct hrtimer *timer)
 
 	spin_lock_irqsave(&chip->lock, flags);
 	/* The guest's counter cannot be read here; when its moment comes was computed. */
-	if (vcpu->lapic_due && vcpu->lapic_due <= now.ns)
+	if (vcpu->lapic_due && has_come(vcpu->lapic_due, now.ns))
 		now.tsc = U64_MAX;
 	if (vtr_lapic_timer_expire(&vcpu->lapic, &now)) {
 		trace_vtr_timer(vcpu->vm->id, vcpu->id, true, vcpu->lapic_due, now.ns);
 		tell(vcpu);
 		vcpu->lapic_due = vtr_lapic_timer_due(&vcpu->lapic, &now);
-		if (vcpu->lapic_due > now.ns)
+		if (!has_come(vcpu->lapic_due, now.ns))
 			arm_again(timer, vcpu->lapic_due, now.ns);
 	} else if (vcpu->lapic.lends) {
 		/* Perhaps the guest has taken the tick before, and nobody has noticed. */
@@ -309,7 +328,7 @@ void vtr_irqchip_arm_pit(struct vtr_irqchip *chip, u64 now)
 	u64 due = vtr_i8254_due(&chip->pit);
 
 	if (due)
-		hrtimer_start(&chip->pit_timer, ns_to_ktime(due), HRTIMER_MODE_ABS_HARD);
+		set_timer(&chip->pit_timer, due);
 	else
 		hrtimer_try_to_cancel(&chip->pit_timer);
 }
@@ -358,7 +377,7 @@ static enum hrtimer_restart pit_tick(struct hrtimer *timer)
 		set_line(chip, TIMER_LINE, false);
 		set_line(chip, TIMER_LINE, true);
 		chip->pit_unheard = !tick_waits(chip);
-		chip->pit_waits = chip->pit_unheard || vtr_i8254_due(&chip->pit) <= now;
+		chip->pit_waits = chip->pit_unheard || has_come(vtr_i8254_due(&chip->pit), now);
 		if (!chip->pit_waits)
 			vtr_irqchip_arm_pit(chip, now);
 	}
@@ -457,12 +476,40 @@ void vtr_irqchip_deliver(struct vtr_vcpu *vcpu)
 	spin_unlock_irqrestore(&chip->lock, flags);
 }
 
+/**
+ * vtr_irqchip_begin_run() - do what a restored state asks for
+ * @vcpu: the vCPU, loaded, about to run
+ *
+ * VTR_VM_SET_STATE only writes down the state: while others are still being set,
+ * nothing may be sent from one device to another, and a vCPU's counter, which says when
+ * a deadline comes, can be read by its own thread only.
+ */
+void vtr_irqchip_begin_run(struct vtr_vcpu *vcpu)
+{
+	struct vtr_irqchip *chip = vcpu->vm->irqchip;
+	struct vtr_moment now;
+
+	if (!chip || !READ_ONCE(vcpu->lapic_restored))
+		return;
+	preempt_disable();
+	vtr_irqchip_now(vcpu, &now);
+	spin_lock_irq(&chip->lock);
+	vcpu->lapic_restored = false;
+	vtr_irqchip_arm(vcpu, &now);
+	chip->pit_waits = chip->pit_unheard = false;
+	vtr_irqchip_arm_pit(chip, now.ns);
+	set_bit(VTR_REQ_EVENT, &vcpu->requests);
+	vtr_irqchip_settle(chip);
+	spin_unlock_irq(&chip->lock);
+	preempt_enable();
+}
+
 /* After an INIT all but the first processor wait for a start-up IPI. */
 static void take_init(struct vtr_vcpu *vcpu)
 {
 	vcpu->lapic.init = false;
 	vtr_lapic_reset(&vcpu->lapic);
-	vtr_backend->reset(vcpu);
+	vtr_backend->take_init(vcpu);
 	vcpu->cr2 = 0;
 	vcpu->cr8 = 0;
 	memset(vcpu->dr, 0, sizeof(vcpu->dr));

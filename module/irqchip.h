@@ -55,6 +55,7 @@ void vtr_irqchip_add_vcpu(struct vtr_vcpu *vcpu);
 void vtr_irqchip_remove_vcpu(struct vtr_vcpu *vcpu);
 int vtr_irqchip_set_line(struct vtr_vm *vm, const struct vtr_irq_line *args);
 int vtr_irqchip_send_msi(struct vtr_vm *vm, const struct vtr_msi *args);
+void vtr_irqchip_begin_run(struct vtr_vcpu *vcpu);
 void vtr_irqchip_deliver(struct vtr_vcpu *vcpu);
 bool vtr_irqchip_rests(struct vtr_vcpu *vcpu);
 void vtr_irqchip_wait(struct vtr_vcpu *vcpu);
@@ -71,6 +72,7 @@ bool vtr_apicv_take_back(struct vtr_lapic *apic, const u32 *page, u32 *taken);
 /* irqchip_access.c: registers, as the guest reaches them */
 bool vtr_irqchip_port(struct vtr_vcpu *vcpu, u16 port, unsigned int bytes, bool in, u64 *data);
 bool vtr_irqchip_mmio(struct vtr_vcpu *vcpu, u64 gpa, unsigned int bytes, bool write, u64 *data);
+bool vtr_irqchip_has_msr(u32 index);
 int vtr_irqchip_read_msr(struct vtr_vcpu *vcpu, u32 index, u64 *value);
 int vtr_irqchip_write_msr(struct vtr_vcpu *vcpu, u32 index, u64 value);
 void vtr_irqchip_set_tpr(struct vtr_vcpu *vcpu);
@@ -78,11 +80,15 @@ void vtr_irqchip_clock_changed(struct vtr_vcpu *vcpu);
 void vtr_irqchip_write_register(struct vtr_vcpu *vcpu, u32 nr, u64 value);
 void vtr_irqchip_ended(struct vtr_vcpu *vcpu, u8 vector);
 
-/* Between the two: under the lock. */
+/* irqchip_state.c: their state as records */
+int vtr_irqchip_get_state(struct vtr_vm *vm, struct vtr_state_buffer *args);
+int vtr_irqchip_set_state(struct vtr_vm *vm, struct vtr_state_buffer *args);
+
+/* Between the first two: under the lock. */
 void vtr_irqchip_now(struct vtr_vcpu *vcpu, struct vtr_moment *now);
 void vtr_irqchip_arm(struct vtr_vcpu *vcpu, const struct vtr_moment *now);
 void vtr_irqchip_arm_pit(struct vtr_irqchip *chip, u64 now);
-void vtr_irqchip_send(struct vtr_irqchip *chip, const struct vtr_lapic *from,
+bool vtr_irqchip_send(struct vtr_irqchip *chip, const struct vtr_lapic *from,
 		      const struct vtr_irq_message *message);
 void vtr_irqchip_settle(struct vtr_irqchip *chip);
 void vtr_irqchip_after_taking(struct vtr_vcpu *vcpu, u8 vector);

@@ -238,6 +238,18 @@ static void write_deadline(struct vtr_vcpu *vcpu, u64 value)
 }
 
 /**
+ * vtr_irqchip_has_msr() - is an MSR one of the local APIC's?
+ * @index: the MSR
+ *
+ * Return: true for IA32_APIC_BASE, IA32_TSC_DEADLINE, 800H to 8FFH.
+ */
+bool vtr_irqchip_has_msr(u32 index)
+{
+	return index == MSR_IA32_APICBASE || index == MSR_IA32_TSC_DEADLINE ||
+	       (index >= X2APIC_FIRST && index <= X2APIC_LAST);
+}
+
+/**
  * vtr_irqchip_read_msr() - RDMSR of IA32_APIC_BASE, IA32_TSC_DEADLINE, 800H to 8FFH
  * @vcpu: who reads
  * @index: the MSR
@@ -329,6 +341,8 @@ void vtr_irqchip_clock_changed(struct vtr_vcpu *vcpu)
 		return;
 	vtr_irqchip_now(vcpu, &now);
 	spin_lock_irqsave(&chip->lock, flags);
-	vtr_irqchip_arm(vcpu, &now);
+	/* A restored timer starts with the next run. */
+	if (!vcpu->lapic_restored)
+		vtr_irqchip_arm(vcpu, &now);
 	spin_unlock_irqrestore(&chip->lock, flags);
 }

@@ -89,10 +89,15 @@ static void mask_all(struct vtr_lapic *apic)
 }
 
 /* Registers that look different in x2APIC mode: SDM 3A "x2APIC State Transitions". */
+static u32 x2apic_ldr(const struct vtr_lapic *apic)
+{
+	return (apic->id >> 4) << 16 | BIT(apic->id & 0xf);
+}
+
 static void set_x2apic_ids(struct vtr_lapic *apic)
 {
 	apic->reg[VTR_LAPIC_ID] = apic->id;
-	apic->reg[VTR_LAPIC_LDR] = (apic->id >> 4) << 16 | BIT(apic->id & 0xf);
+	apic->reg[VTR_LAPIC_LDR] = x2apic_ldr(apic);
 	apic->reg[VTR_LAPIC_ICR_HIGH] = 0;
 }
 
@@ -140,6 +145,14 @@ void vtr_lapic_init(struct vtr_lapic *apic, u32 id, bool bsp)
 	apic->reg[VTR_LAPIC_LVT_LINT1] = VTR_DELIVER_NMI << 8;
 }
 
+static bool base_is_legal(u64 value, unsigned int gpa_bits)
+{
+	u64 known = VTR_APIC_BASE_BSP | VTR_APIC_BASE_X2 | VTR_APIC_BASE_ON |
+		    GENMASK_ULL(gpa_bits - 1, 12);
+
+	return !(value & ~known) && (value & VTR_APIC_BASE_ON || !(value & VTR_APIC_BASE_X2));
+}
+
 /**
  * vtr_lapic_set_base() - WRMSR IA32_APIC_BASE
  * @apic: the APIC
@@ -151,12 +164,10 @@ void vtr_lapic_init(struct vtr_lapic *apic, u32 id, bool bsp)
  */
 int vtr_lapic_set_base(struct vtr_lapic *apic, u64 value, unsigned int gpa_bits)
 {
-	u64 known = VTR_APIC_BASE_BSP | VTR_APIC_BASE_X2 | VTR_APIC_BASE_ON |
-		    GENMASK_ULL(gpa_bits - 1, 12);
 	bool on = value & VTR_APIC_BASE_ON, x2 = value & VTR_APIC_BASE_X2;
 	bool goes_off = vtr_lapic_on(apic) && !on;
 
-	if (value & ~known || (x2 && !on))
+	if (!base_is_legal(value, gpa_bits))
 		return -EINVAL;
 	/* x2APIC can only be left by switching off, and entered only from xAPIC. */
 	if (vtr_lapic_x2(apic) && on && !x2)
@@ -359,7 +370,8 @@ bool vtr_lapic_matches(const struct vtr_lapic *apic, const struct vtr_lapic *fro
  * @apic: the APIC
  * @message: the message
  *
- * Return: true if the vCPU has to look at its APIC.
+ * Return: true: it is accepted, and the vCPU has to look at its APIC.  A fixed one with
+ * an illegal vector is, too: it is noted as an error.
  */
 bool vtr_lapic_accept(struct vtr_lapic *apic, const struct vtr_irq_message *message)
 {
@@ -498,7 +510,7 @@ bool vtr_lapic_timer_expire(struct vtr_lapic *apic, const struct vtr_moment *now
 	u32 lvt = apic->reg[VTR_LAPIC_LVT_TIMER];
 	u64 due = vtr_lapic_timer_due(apic, now);
 
-	if (!due || due > now->ns)
+	if (!due || (s64)(due - now->ns) > 0)
 		return false;
 	if (timer_mode(apic) == PERIODIC) {
 		if (vtr_lapic_requested(apic, lvt))
@@ -825,4 +837,84 @@ int vtr_lapic_write(struct vtr_lapic *apic, u32 nr, u64 value, const struct vtr_
 	if (vtr_lapic_x2(apic))
 		return write_x2apic(apic, nr, value, now, effect);
 	return write_xapic(apic, nr, value, now, effect);
+}
+
+/* ---- a state from outside -------------------------------------------------------- */
+
+/* Bits of a register that are never set, in the mode that the APIC is in. */
+static u32 never_set(const struct vtr_lapic *apic, u32 nr)
+{
+	bool x2 = vtr_lapic_x2(apic);
+
+	switch (nr) {
+	case VTR_LAPIC_ID:
+	case VTR_LAPIC_VERSION:
+		return 0;		/* one value, see below */
+	case VTR_LAPIC_TPR:
+		return ~0xffu;
+	case VTR_LAPIC_SVR:
+		return ~(u32)(0xff | SVR_ENABLE | SVR_KEEP_EOI);
+	case VTR_LAPIC_ESR:
+		return ~(u32)(ESR_BAD_SEND | ESR_BAD_VECTOR | ESR_BAD_REGISTER);
+	case VTR_LAPIC_LDR:
+	case VTR_LAPIC_ICR_HIGH:
+		return x2 ? 0 : GENMASK(23, 0);
+	case VTR_LAPIC_ICR:
+		return ICR_PENDING;
+	case VTR_LAPIC_ISR:
+	case VTR_LAPIC_TMR:
+	case VTR_LAPIC_IRR:
+		return 0xffff;		/* vectors of exceptions */
+	case VTR_LAPIC_LVT_TIMER ... VTR_LAPIC_LVT_ERROR:
+		return ~lvt_writable(nr);
+	case VTR_LAPIC_DIVIDE:
+		return ~0xbu;
+	case VTR_LAPIC_DFR:
+	case VTR_LAPIC_INITIAL:
+	case VTR_LAPIC_ISR + 1 ... VTR_LAPIC_ISR + 7:
+	case VTR_LAPIC_TMR + 1 ... VTR_LAPIC_TMR + 7:
+	case VTR_LAPIC_IRR + 1 ... VTR_LAPIC_IRR + 7:
+		return 0;
+	default:
+		return ~0u;		/* nothing is kept there */
+	}
+}
+
+static bool registers_are_legal(const struct vtr_lapic *apic)
+{
+	bool x2 = vtr_lapic_x2(apic);
+
+	for (u32 nr = 0; nr < VTR_LAPIC_NR_REGS; nr++) {
+		bool is_lvt = nr >= VTR_LAPIC_LVT_TIMER && nr <= VTR_LAPIC_LVT_ERROR;
+
+		if (apic->reg[nr] & never_set(apic, nr))
+			return false;
+		if (is_lvt && !software_enabled(apic) && !(apic->reg[nr] & LVT_MASKED))
+			return false;
+	}
+	return apic->reg[VTR_LAPIC_VERSION] == VERSION &&
+	       apic->reg[VTR_LAPIC_ID] == (x2 ? apic->id : apic->id << 24) &&
+	       (!x2 || apic->reg[VTR_LAPIC_LDR] == x2apic_ldr(apic)) &&
+	       (apic->reg[VTR_LAPIC_DFR] | GENMASK(27, 0)) == apic->reg[VTR_LAPIC_DFR];
+}
+
+/**
+ * vtr_lapic_is_legal() - can a local APIC come into this state?
+ * @apic: the state, with the id of the vCPU that shall have it
+ * @gpa_bits: width of a guest physical address
+ *
+ * What the rest of this file relies on holds then: a timer that counts has an initial
+ * count, a deadline its mode.
+ * Return: true if it can.
+ */
+bool vtr_lapic_is_legal(const struct vtr_lapic *apic, unsigned int gpa_bits)
+{
+	bool deadline = timer_mode(apic) == DEADLINE;
+
+	if (!base_is_legal(apic->base, gpa_bits) || !registers_are_legal(apic))
+		return false;
+	if (apic->count_from && (deadline || !apic->reg[VTR_LAPIC_INITIAL]))
+		return false;
+	return (deadline || !apic->tsc_deadline) &&
+	       !(apic->new_errors & never_set(apic, VTR_LAPIC_ESR));
 }

@@ -75,6 +75,12 @@ static bool is_free_leaf(u32 leaf)
 	}
 }
 
+/* Leaves that vtr_cpuid() can fill with what it knows of the VM's processors. */
+static bool describes_topology(u32 leaf)
+{
+	return leaf == 1 || leaf == 4 || leaf == 0xb || leaf == 0x1f;
+}
+
 /* Widths of physical and linear addresses, in one byte each. */
 static bool is_narrower(u32 widths, u32 have)
 {
@@ -87,14 +93,14 @@ static bool is_narrower(u32 widths, u32 have)
  * bit must be in the default, too; in leaf 1 family, numbers and "several
  * logical processors" are free, and addresses may only become narrower.
  */
-static bool is_honest(const struct vtr_cpuid_entry *entry)
+static bool is_honest(const struct vtr_cpuid_entry *entry, bool irqchip)
 {
 	const u32 topology = BIT(X86_FEATURE_HT & 31);
 	u32 have[4];
 
 	if (is_free_leaf(entry->leaf))
 		return true;
-	vtr_cpuid_default(entry->leaf, entry->subleaf, have);
+	vtr_cpuid_default(irqchip, entry->leaf, entry->subleaf, have);
 	switch (entry->leaf) {
 	case 1:
 		return !(entry->ecx & ~have[2]) && !(entry->edx & ~(have[3] | topology));
@@ -112,29 +118,34 @@ static bool is_honest(const struct vtr_cpuid_entry *entry)
  * vtr_policy_check_cpuid() - could a guest be shown this table?
  * @entry: the table
  * @nr: entries in it
+ * @irqchip: the VM has interrupt controllers in the module
  *
  * Return: 0; -EINVAL: unknown flag, padding, a leaf twice; -EOPNOTSUPP: a
  * feature that the vCPU does not have.
  */
-int vtr_policy_check_cpuid(const struct vtr_cpuid_entry *entry, unsigned int nr)
+int vtr_policy_check_cpuid(const struct vtr_cpuid_entry *entry, unsigned int nr, bool irqchip)
 {
 	for (unsigned int i = 0; i < nr; i++) {
 		const struct vtr_cpuid_entry *e = &entry[i];
 
-		if (e->flags & ~VTR_CPUID_SUBLEAF || e->pad ||
+		if (e->flags & ~(VTR_CPUID_SUBLEAF | VTR_CPUID_TOPOLOGY) || e->pad ||
+		    (e->flags & VTR_CPUID_TOPOLOGY && !describes_topology(e->leaf)) ||
 		    (!(e->flags & VTR_CPUID_SUBLEAF) && e->subleaf))
 			return -EINVAL;
 		/* An entry for all subleaves hides those that follow it. */
 		if (find_entry(entry, i, e->leaf, e->subleaf))
 			return -EINVAL;
-		if (!is_honest(e))
+		if (!is_honest(e, irqchip))
 			return -EOPNOTSUPP;
 	}
 	return 0;
 }
 
-/* The program's answer.  Return: false: it has set no table. */
-bool vtr_policy_cpuid(const struct vtr_vm *vm, u32 leaf, u32 subleaf, u32 out[4])
+/*
+ * The program's answer; @topology: it leaves the topology to the module.
+ * Return: false: it has set no table.
+ */
+bool vtr_policy_cpuid(const struct vtr_vm *vm, u32 leaf, u32 subleaf, u32 out[4], bool *topology)
 {
 	const struct vtr_policy *policy = &vm->policy;
 	const struct vtr_cpuid_entry *e;
@@ -142,12 +153,14 @@ bool vtr_policy_cpuid(const struct vtr_vm *vm, u32 leaf, u32 subleaf, u32 out[4]
 	if (!policy->cpuid)
 		return false;
 	memset(out, 0, 16);
+	*topology = false;
 	e = find_entry(policy->cpuid, policy->nr_cpuid, leaf, subleaf);
 	if (e) {
 		out[0] = e->eax;
 		out[1] = e->ebx;
 		out[2] = e->ecx;
 		out[3] = e->edx;
+		*topology = e->flags & VTR_CPUID_TOPOLOGY;
 	}
 	return true;
 }
@@ -175,7 +188,7 @@ int vtr_policy_set_cpuid(struct vtr_vm *vm, const struct vtr_cpuid_table *args)
 		table = copy_table(args->entries, args->nr_entries, sizeof(*table));
 		if (IS_ERR(table))
 			return PTR_ERR(table);
-		err = vtr_policy_check_cpuid(table, args->nr_entries);
+		err = vtr_policy_check_cpuid(table, args->nr_entries, vm->irqchip);
 		if (err)
 			goto free;
 	}

@@ -98,6 +98,9 @@ static int sregs_set(struct vtr_vcpu *vcpu, const void *payload, u32 bytes)
 	preempt_enable();
 	vtr_cr_reload_pdptrs(vcpu, s);
 	vcpu->cr2 = s->cr2;
+	/* The lower half of TPR is in the record of the local APIC. */
+	if (vcpu->cr8 == s->cr8)
+		return 0;
 	vcpu->cr8 = s->cr8;
 	vtr_irqchip_set_tpr(vcpu);
 	return 0;
@@ -137,7 +140,9 @@ static int msrs_check(struct vtr_vcpu *vcpu, const void *payload, u32 bytes)
 		/* It takes any value, and runs on between reading and putting back. */
 		if (!msr[i].pad && msr[i].index == MSR_IA32_TSC)
 			continue;
-		if (msr[i].pad || vtr_msr_read(vcpu, msr[i].index, &old))
+		/* Writing to a local APIC does things: it has a record of its own. */
+		if (msr[i].pad || vtr_irqchip_has_msr(msr[i].index) ||
+		    vtr_msr_read(vcpu, msr[i].index, &old))
 			return -EINVAL;
 		err = vtr_msr_write(vcpu, msr[i].index, msr[i].value);
 		vtr_msr_write(vcpu, msr[i].index, old);

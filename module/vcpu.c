@@ -382,6 +382,7 @@ int vtr_vcpu_run(struct vtr_vcpu *vcpu)
 	vcpu->ring_seen = vcpu->ring->head;
 	vtr_record(vcpu, VTR_TRACE_FROM_USER, 0);
 
+	vtr_irqchip_begin_run(vcpu);
 	take_over_run_page(vcpu);
 	vcpu->run->exit = VTR_EXIT_NONE;
 	ret = vtr_complete_pending(vcpu);
@@ -502,6 +503,7 @@ int vtr_vcpu_create(struct vtr_vm *vm, const struct vtr_create_vcpu *args)
 	}
 	WRITE_ONCE(vm->vcpus[args->id], vcpu);
 	vm->nr_vcpus++;
+	WRITE_ONCE(vm->max_apic_id, max(vm->max_apic_id, args->apic_id));
 	mutex_unlock(&vm->lock);
 	vtr_vm_get(vm);
 	vtr_inspect_add_vcpu(vcpu);

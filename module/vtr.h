@@ -105,6 +105,7 @@ struct vtr_policy {
  * @lock: guards the vCPU table and changes of @policy
  * @vcpus: vCPUs by id; an entry is set once and cleared when the vCPU fd is gone
  * @nr_vcpus: entries in @vcpus
+ * @max_apic_id: the highest APIC id that a vCPU has had
  * @dead_lock: guards @dead_reason
  * @dead: the VM was stopped; no vCPU enters any more
  * @dead_reason: why
@@ -127,6 +128,7 @@ struct vtr_vm {
 	/* guarded by lock (readers on other threads: READ_ONCE): */
 	struct vtr_vcpu *vcpus[VTR_MAX_VCPUS];
 	unsigned int nr_vcpus;
+	u32 max_apic_id;
 
 	spinlock_t dead_lock;
 	bool dead;
@@ -201,6 +203,7 @@ enum vtr_pending {
  * @lapic_timer: its timer
  * @vapic: the registers that the processor works on while the guest runs, a page
  *	as the xAPIC's; NULL: it does nothing of the APIC by itself
+ * @lapic_restored: the controllers' state was set since it ran last
  * @rest_wait: its thread sleeps here while the guest is halted or not started
  * @run: the shared page
  * @ring: the trace ring, header page first
@@ -253,6 +256,7 @@ struct vtr_vcpu {
 	u32 *vapic;
 	u64 lapic_due;
 	struct hrtimer lapic_timer;
+	bool lapic_restored;
 	wait_queue_head_t rest_wait;
 
 	struct vtr_run *run;
@@ -354,8 +358,8 @@ int vtr_event_check(const struct vtr_event *event);
 
 /* cpuid.c, msr.c, cr.c, hypercall.c */
 void vtr_cpuid(struct vtr_vcpu *vcpu, u32 leaf, u32 subleaf, u32 out[4]);
-void vtr_cpuid_default(u32 leaf, u32 subleaf, u32 out[4]);
-bool vtr_cpuid_default_entry(unsigned int index, struct vtr_cpuid_entry *entry);
+void vtr_cpuid_default(bool irqchip, u32 leaf, u32 subleaf, u32 out[4]);
+bool vtr_cpuid_default_entry(bool irqchip, unsigned int index, struct vtr_cpuid_entry *entry);
 int vtr_msr_read(struct vtr_vcpu *vcpu, u32 index, u64 *value);
 int vtr_msr_write(struct vtr_vcpu *vcpu, u32 index, u64 value);
 extern const u32 vtr_msr_list[];
@@ -368,8 +372,8 @@ bool vtr_hypercall(struct vtr_vcpu *vcpu, u64 nr);
 
 /* policy.c: what the program chooses */
 int vtr_policy_set_cpuid(struct vtr_vm *vm, const struct vtr_cpuid_table *args);
-int vtr_policy_check_cpuid(const struct vtr_cpuid_entry *entry, unsigned int nr);
-bool vtr_policy_cpuid(const struct vtr_vm *vm, u32 leaf, u32 subleaf, u32 out[4]);
+int vtr_policy_check_cpuid(const struct vtr_cpuid_entry *entry, unsigned int nr, bool irqchip);
+bool vtr_policy_cpuid(const struct vtr_vm *vm, u32 leaf, u32 subleaf, u32 out[4], bool *topology);
 int vtr_policy_set_msr_filter(struct vtr_vm *vm, const struct vtr_msr_filter *args);
 int vtr_policy_check_ranges(const struct vtr_msr_range *range, unsigned int nr);
 bool vtr_policy_msr(const struct vtr_vm *vm, u32 index, bool write);

@@ -3,15 +3,19 @@
 #
 # A stock Debian kernel as a guest: what `make linux` promises.
 #
-#	tests/linux.bash HOST GUEST		prints TAP
+#	tests/linux.bash HOST GUEST [OPTION...]		prints TAP
+#
+# OPTIONs are for `vitrine run`.
 #
 # The suites linux-* start it on the host.  The guest boots once with 2 vCPUs; what
 # it says is looked at here.  Read nested/lib/machine/linux_guest.py before.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-[ $# = 2 ] || { echo "usage: tests/linux.bash HOST 6.1|6.12" >&2; exit 2; }
+[ $# -ge 2 ] || { echo "usage: tests/linux.bash HOST 6.1|6.12 [OPTION...]" >&2; exit 2; }
 host=$1
 guest=$2
+shift 2
+options=("${@/#/--option=}")
 
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
@@ -37,7 +41,7 @@ has() { # PATTERN
 
 # What the guest's kernel says at levels 0 to 3, errors and worse, but for what
 # docs/linux-boot.md "What the kernel complains about" explains.
-explained='RETBleed: WARNING: Spectre v2 mitigation'
+explained='RETBleed: WARNING: Spectre v2 mitigation|TSC_DEADLINE disabled due to Errata'
 errors() {
 	tr -d '\r' <"$out/said" | sed -n '/^-- log$/,/^-- end$/p' | grep -E '^<[0-3]>' |
 		grep -vE "$explained"
@@ -57,7 +61,7 @@ clock_is_right() {
 	[ "$off" -ge -120 ] && [ "$off" -le 120 ]
 }
 
-command='echo "guest says $(date +%s)"; nproc; uname -r
+command='echo "guest says $(date +%s)"; nproc; uname -r; grep "cpu cores" /proc/cpuinfo
 grep LOC: /proc/interrupts
 sleep 1; taskset 1 true; taskset 2 true
 grep LOC: /proc/interrupts
@@ -65,8 +69,8 @@ echo "-- log"; dmesg -r; echo "-- end"
 exit 137'
 
 echo "TAP version 13"
-echo "1..9"
-nested/linux --host "$host" --guest "$guest" "$command" >"$out/said" 2>"$out/err"
+echo "1..10"
+nested/linux --host "$host" --guest "$guest" "${options[@]}" "$command" >"$out/said" 2>"$out/err"
 status=$?
 cat "$out/err" >>"$out/said"
 result "the guest's command ends with its own status" test $status = 137
@@ -74,6 +78,7 @@ result "the kernel is the package's, and its sum is printed" has '^  SHA-256 [0-
 result "its release is the package's" has "^$(cat "$(nested/kernels get "$guest")/release")\$"
 result "it was told nothing but its console" has '^command line: console=ttyS0$'
 result "two CPUs are online" has '^2$'
+result "they are cores of one package" has '^cpu cores.*: 2$'
 result "the timer of the first ticks" ticked 1
 result "the timer of the second ticks" ticked 2
 result "the guest's log has no error" eval '! errors >"$out/errors"'

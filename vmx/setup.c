@@ -186,7 +186,7 @@ static void fill_reset_sregs(struct vtr_sregs *s)
 	/* LAB 2.5 END */
 }
 
-void vmx_reset(struct vtr_vcpu *vcpu)
+static void vmx_reset(struct vtr_vcpu *vcpu)
 {
 	struct vtr_regs regs = {};
 	struct vtr_sregs sregs = {};
@@ -210,6 +210,38 @@ void vmx_reset(struct vtr_vcpu *vcpu)
 	vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY_INFO, 0);
 	vmcs_write32(VMCS_GUEST_ACTIVITY_STATE, 0);
 	/* LAB 2.5 END */
+}
+
+/* MSRs of the VMCS that a reset sets and an INIT leaves alone. */
+static const u32 kept_msrs[] = {
+	MSR_IA32_CR_PAT, MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
+};
+
+/**
+ * vmx_take_init() - the state after an INIT
+ * @vcpu: the vCPU, loaded
+ *
+ * As after a reset, but CR0.CD, CR0.NW, all MSRs but EFER, the FPU's registers and the
+ * time stamp counter stay: SDM 3A "Processor State After Reset" (10.1.1), table 10-1.
+ */
+void vmx_take_init(struct vtr_vcpu *vcpu)
+{
+	const u64 caching = X86_CR0_CD | X86_CR0_NW;
+	u64 kept[ARRAY_SIZE(kept_msrs)] = {};
+	struct vtr_sregs sregs;
+	u64 cr0;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(kept_msrs); i++)
+		vmx_get_msr(vcpu, kept_msrs[i], &kept[i]);
+	vmx_get_sregs(vcpu, &sregs);
+	cr0 = sregs.cr0 & caching;
+
+	vmx_reset(vcpu);
+	for (unsigned int i = 0; i < ARRAY_SIZE(kept_msrs); i++)
+		vmx_set_msr(vcpu, kept_msrs[i], kept[i]);
+	vmx_get_sregs(vcpu, &sregs);
+	sregs.cr0 = (sregs.cr0 & ~caching) | cr0;
+	vmx_set_sregs(vcpu, &sregs);
 }
 
 /* ---- the longest stay ---------------------------------------------------------------- */

@@ -121,7 +121,7 @@ void vmx_vpid_free(u16 vpid);
 
 /* setup.c */
 void vmx_setup(struct vtr_vmx_vcpu *v);
-void vmx_reset(struct vtr_vcpu *vcpu);
+void vmx_take_init(struct vtr_vcpu *vcpu);
 void vmx_setup_msr_bitmap(struct vtr_vmx_vcpu *v);
 void vmx_write_host_core_state(int cpu);
 

@@ -9,6 +9,7 @@
 #include <asm/cpufeatures.h>
 #include <asm/msr-index.h>
 
+#include "../irqchip.h"
 #include "machine.h"
 
 enum { EAX, EBX, ECX, EDX };
@@ -137,6 +138,112 @@ static void rdtscp_follows_the_back_end(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, with[EDX] & ~(u32)BIT(X86_FEATURE_RDTSCP & 31), without[EDX]);
 }
 
+/* ---- with interrupt controllers in the module, and several processors ---------------- */
+
+static struct vtr_irqchip chip;
+
+/* @nr vCPUs, the highest APIC id is @max_id, this one's is 5. */
+static void have_processors(struct kunit *test, unsigned int nr, u32 max_id, bool irqchip)
+{
+	struct machine *m = test->priv;
+
+	m->vm.irqchip = irqchip ? &chip : NULL;
+	m->vm.nr_vcpus = nr;
+	m->vm.max_apic_id = max_id;
+	m->vcpu->base.lapic.base = VTR_APIC_BASE | VTR_APIC_BASE_ON;
+}
+
+static void no_processors(struct kunit *test)
+{
+	have_processors(test, 1, 5, false);
+}
+
+static void the_apic_is_shown_while_it_is_on(struct kunit *test)
+{
+	struct machine *m = test->priv;
+	u32 out[4], off[4];
+
+	have_processors(test, 1, 5, true);
+	ask(test, 1, 0, out);
+	KUNIT_EXPECT_NE(test, out[EDX] & BIT(X86_FEATURE_APIC & 31), 0UL);
+	KUNIT_EXPECT_NE(test, out[ECX] & BIT(X86_FEATURE_X2APIC & 31), 0UL);
+	KUNIT_EXPECT_NE(test, out[ECX] & BIT(X86_FEATURE_TSC_DEADLINE_TIMER & 31), 0UL);
+	m->vcpu->base.lapic.base = VTR_APIC_BASE;
+	ask(test, 1, 0, off);
+	HIDDEN(off[EDX], APIC);
+	KUNIT_EXPECT_EQ(test, off[EDX] | (u32)BIT(X86_FEATURE_APIC & 31), out[EDX]);
+	ask(test, 6, 0, out);
+	KUNIT_EXPECT_EQ(test, out[EAX], (u32)BIT(X86_FEATURE_ARAT & 31));
+	no_processors(test);
+	ask(test, 1, 0, out);
+	HIDDEN(out[EDX], APIC);
+}
+
+/* Leaf 1: ids that are reserved in the package; valid with HTT only. */
+static void the_package_has_as_many_ids_as_it_needs(struct kunit *test)
+{
+	static const struct { unsigned int nr; u32 max_id, ids; } rows[] = {
+		{ 1, 5, 0 }, { 2, 1, 2 }, { 2, 5, 8 }, { 4, 3, 4 }, { 5, 8, 16 }, { 64, 127, 128 },
+		{ 64, 255, 255 }, { 2, ~0u, 255 },
+	};
+	u32 out[4];
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
+		have_processors(test, rows[i].nr, rows[i].max_id, i & 1);
+		ask(test, 1, 0, out);
+		KUNIT_EXPECT_EQ_MSG(test, out[EBX] >> 16 & 0xff, rows[i].ids, "row %u", i);
+		KUNIT_EXPECT_EQ(test, out[EBX] >> 24, 5u);
+		KUNIT_EXPECT_EQ_MSG(test, !!(out[EDX] & BIT(X86_FEATURE_HT & 31)),
+				    rows[i].nr > 1, "row %u", i);
+	}
+	no_processors(test);
+}
+
+/* The host here says 1FH for each field; a level of 7 is shared by the package. */
+static void the_last_cache_is_shared_by_the_vms_processors(struct kunit *test)
+{
+	u32 out[4];
+
+	have_processors(test, 3, 5, true);
+	ask(test, 4, 0, out);
+	KUNIT_EXPECT_EQ(test, out[EAX] >> 14 & 0xfff, 7u);
+	KUNIT_EXPECT_EQ(test, out[EAX] >> 26, 7u);
+	have_processors(test, 2, ~0u, true);
+	ask(test, 4, 0, out);
+	KUNIT_EXPECT_EQ(test, out[EAX] >> 14 & 0xfff, 0xfffu);
+	KUNIT_EXPECT_EQ(test, out[EAX] >> 26, 63u);
+	have_processors(test, 1, 5, false);
+	ask(test, 4, 0, out);
+	KUNIT_EXPECT_EQ(test, out[EAX] >> 14, 0u);
+	no_processors(test);
+}
+
+static void each_level_of_the_topology_is_told(struct kunit *test)
+{
+	static const u32 leaves[] = { 0xb, 0x1f };
+	u32 out[4];
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(leaves); i++) {
+		have_processors(test, 3, 5, true);
+		ask(test, 0, 0, out);
+		KUNIT_EXPECT_EQ(test, out[EAX], 0x1fu);
+		ask(test, leaves[i], 0, out);
+		KUNIT_EXPECT_EQ(test, out[EAX], 0u);
+		KUNIT_EXPECT_EQ(test, out[EBX], 1u);
+		KUNIT_EXPECT_EQ(test, out[ECX], 0x100u);
+		KUNIT_EXPECT_EQ(test, out[EDX], 5u);
+		ask(test, leaves[i], 1, out);
+		KUNIT_EXPECT_EQ(test, out[EAX], 3u);
+		KUNIT_EXPECT_EQ(test, out[EBX], 3u);
+		KUNIT_EXPECT_EQ(test, out[ECX], 0x201u);
+		ask(test, leaves[i], 2, out);
+		KUNIT_EXPECT_EQ(test, out[EAX] | out[EBX], 0u);
+		KUNIT_EXPECT_EQ(test, out[ECX], 2u);
+		KUNIT_EXPECT_EQ(test, out[EDX], 5u);
+		no_processors(test);
+	}
+}
+
 /* ---- MSRs ---------------------------------------------------------------------------- */
 
 static void listed_msrs_can_be_set_and_read(struct kunit *test)
@@ -227,6 +334,10 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(addresses_are_as_wide_as_the_tables),
 	KUNIT_CASE(the_clock_rate_is_the_measured_one),
 	KUNIT_CASE(rdtscp_follows_the_back_end),
+	KUNIT_CASE(the_apic_is_shown_while_it_is_on),
+	KUNIT_CASE(the_package_has_as_many_ids_as_it_needs),
+	KUNIT_CASE(the_last_cache_is_shared_by_the_vms_processors),
+	KUNIT_CASE(each_level_of_the_topology_is_told),
 	KUNIT_CASE(listed_msrs_can_be_set_and_read),
 	KUNIT_CASE(no_msr_is_listed_twice),
 	KUNIT_CASE(efer_is_read_from_the_back_end),

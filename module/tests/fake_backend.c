@@ -84,6 +84,14 @@ static void reset(struct vtr_vcpu *vcpu)
 	v->dr7 = VTR_DR7_ONES;
 }
 
+static void take_init(struct vtr_vcpu *vcpu)
+{
+	u64 caching = to_fake(vcpu)->sregs.cr0 & (X86_CR0_CD | X86_CR0_NW);
+
+	reset(vcpu);
+	to_fake(vcpu)->sregs.cr0 = X86_CR0_ET | caching;
+}
+
 static struct vtr_vcpu *vcpu_create(struct vtr_vm *vm)
 {
 	struct fake_vcpu *v = kzalloc(sizeof(*v), GFP_KERNEL);
@@ -394,7 +402,7 @@ struct vtr_backend fake_backend = {
 	.vcpu_load	 = vcpu_load,
 	.vcpu_put	 = vcpu_put,
 	.vcpu_run	 = vcpu_run,
-	.reset		= reset,
+	.take_init	= take_init,
 	.get_regs	 = get_regs,
 	.set_regs	 = set_regs,
 	.get_sregs	 = get_sregs,

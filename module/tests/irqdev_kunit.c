@@ -36,6 +36,22 @@ static void route(struct vtr_ioapic *io, unsigned int pin, u32 low, u8 dest)
 	io_put(io, 0x10 + 2 * pin, low);
 }
 
+/* What is sent next; @accepted: by a local APIC. */
+static bool next_for(struct vtr_ioapic *io, struct vtr_irq_message *m, bool accepted)
+{
+	unsigned int pin = 0;
+
+	if (!vtr_ioapic_next(io, &pin, m))
+		return false;
+	vtr_ioapic_sent(io, pin, accepted);
+	return true;
+}
+
+static bool next(struct vtr_ioapic *io, struct vtr_irq_message *m)
+{
+	return next_for(io, m, true);
+}
+
 static void pins_begin_masked(struct kunit *test)
 {
 	struct vtr_irq_message m;
@@ -47,7 +63,7 @@ static void pins_begin_masked(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, io_get(&io, 0x10 + 2 * pin), MASKED);
 		vtr_ioapic_set_line(&io, pin, true);
 	}
-	KUNIT_EXPECT_FALSE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_EXPECT_FALSE(test, next(&io, &m));
 	/* Behind the last pin lies nothing. */
 	KUNIT_EXPECT_EQ(test, io_get(&io, 0x10 + 2 * VTR_IOAPIC_PINS), 0);
 	io_put(&io, 0x10 + 2 * VTR_IOAPIC_PINS, ~0u);
@@ -62,19 +78,19 @@ static void an_edge_is_sent_once(struct kunit *test)
 	vtr_ioapic_reset(&io);
 	route(&io, 4, 0x0800 | 0x0100 | 0x51, 0x03);	/* logical, lowest priority */
 	vtr_ioapic_set_line(&io, 4, true);
-	KUNIT_ASSERT_TRUE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_ASSERT_TRUE(test, next(&io, &m));
 	KUNIT_EXPECT_EQ(test, m.vector, 0x51);
 	KUNIT_EXPECT_EQ(test, m.mode, VTR_DELIVER_LOWEST);
 	KUNIT_EXPECT_EQ(test, m.dest, 3);
 	KUNIT_EXPECT_TRUE(test, m.logical);
 	KUNIT_EXPECT_FALSE(test, m.level);
-	KUNIT_EXPECT_FALSE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_EXPECT_FALSE(test, next(&io, &m));
 	/* High is no edge; low and high again is. */
 	vtr_ioapic_set_line(&io, 4, true);
-	KUNIT_EXPECT_FALSE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_EXPECT_FALSE(test, next(&io, &m));
 	vtr_ioapic_set_line(&io, 4, false);
 	vtr_ioapic_set_line(&io, 4, true);
-	KUNIT_EXPECT_TRUE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_EXPECT_TRUE(test, next(&io, &m));
 }
 
 static void an_edge_at_a_masked_pin_is_lost(struct kunit *test)
@@ -86,7 +102,7 @@ static void an_edge_at_a_masked_pin_is_lost(struct kunit *test)
 	route(&io, 4, MASKED | 0x51, 0);
 	vtr_ioapic_set_line(&io, 4, true);
 	route(&io, 4, 0x51, 0);
-	KUNIT_EXPECT_FALSE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_EXPECT_FALSE(test, next(&io, &m));
 }
 
 static void a_level_is_sent_until_it_is_low(struct kunit *test)
@@ -97,24 +113,95 @@ static void a_level_is_sent_until_it_is_low(struct kunit *test)
 	vtr_ioapic_reset(&io);
 	route(&io, 9, LEVEL | 0x62, 1);
 	vtr_ioapic_set_line(&io, 9, true);
-	KUNIT_ASSERT_TRUE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_ASSERT_TRUE(test, next(&io, &m));
 	KUNIT_EXPECT_TRUE(test, m.level);
 	KUNIT_EXPECT_TRUE(test, io_get(&io, 0x10 + 18) & REMOTE);
-	KUNIT_EXPECT_FALSE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_EXPECT_FALSE(test, next(&io, &m));
 	/* The end of another vector changes nothing, that of this one sends again. */
 	vtr_ioapic_eoi(&io, 0x63);
-	KUNIT_EXPECT_FALSE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_EXPECT_FALSE(test, next(&io, &m));
 	vtr_ioapic_eoi(&io, 0x62);
-	KUNIT_EXPECT_TRUE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_EXPECT_TRUE(test, next(&io, &m));
 	vtr_ioapic_set_line(&io, 9, false);
 	vtr_ioapic_eoi(&io, 0x62);
-	KUNIT_EXPECT_FALSE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_EXPECT_FALSE(test, next(&io, &m));
 	/* A masked level waits. */
 	route(&io, 9, MASKED | LEVEL | 0x62, 1);
 	vtr_ioapic_set_line(&io, 9, true);
-	KUNIT_EXPECT_FALSE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_EXPECT_FALSE(test, next(&io, &m));
 	route(&io, 9, LEVEL | 0x62, 1);
-	KUNIT_EXPECT_TRUE(test, vtr_ioapic_next(&io, &m));
+	KUNIT_EXPECT_TRUE(test, next(&io, &m));
+}
+
+/* Remote IRR says that an end will come: nobody would end this one. */
+static void a_level_that_nobody_accepts_is_tried_again(struct kunit *test)
+{
+	struct vtr_irq_message m;
+	struct vtr_ioapic io;
+
+	vtr_ioapic_reset(&io);
+	route(&io, 9, LEVEL | 0x62, 1);
+	route(&io, 4, 0x51, 0);
+	vtr_ioapic_set_line(&io, 9, true);
+	vtr_ioapic_set_line(&io, 4, true);
+	/* An edge is gone. */
+	KUNIT_ASSERT_TRUE(test, next_for(&io, &m, false));
+	KUNIT_EXPECT_EQ(test, m.vector, 0x51);
+	for (int i = 0; i < 2; i++) {
+		KUNIT_ASSERT_TRUE(test, next_for(&io, &m, false));
+		KUNIT_EXPECT_EQ(test, m.vector, 0x62);
+		KUNIT_EXPECT_EQ(test, io_get(&io, 0x10 + 18), LEVEL | 0x62);
+	}
+	KUNIT_EXPECT_TRUE(test, next(&io, &m));
+	KUNIT_EXPECT_FALSE(test, next(&io, &m));
+	KUNIT_EXPECT_EQ(test, io_get(&io, 0x10 + 18), REMOTE | LEVEL | 0x62);
+}
+
+/* Whatever their entry says: an NMI or an INIT has no end. */
+static void nmi_and_init_are_edges(struct kunit *test)
+{
+	static const u8 modes[] = { VTR_DELIVER_SMI, VTR_DELIVER_NMI, VTR_DELIVER_INIT,
+				    VTR_DELIVER_EXTINT };
+	struct vtr_irq_message m;
+	struct vtr_ioapic io;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(modes); i++) {
+		vtr_ioapic_reset(&io);
+		route(&io, 9, LEVEL | modes[i] << 8, 1);
+		vtr_ioapic_set_line(&io, 9, true);
+		KUNIT_ASSERT_TRUE(test, next(&io, &m));
+		KUNIT_EXPECT_EQ(test, m.mode, modes[i]);
+		KUNIT_EXPECT_FALSE(test, m.level);
+		KUNIT_EXPECT_EQ(test, io_get(&io, 0x10 + 18), LEVEL | modes[i] << 8);
+		KUNIT_EXPECT_FALSE(test, next(&io, &m));
+		vtr_ioapic_set_line(&io, 9, false);
+		vtr_ioapic_set_line(&io, 9, true);
+		KUNIT_EXPECT_TRUE(test, next(&io, &m));
+	}
+}
+
+static void impossible_ioapics_are_known(struct kunit *test)
+{
+	struct vtr_ioapic io, bad;
+
+	vtr_ioapic_reset(&io);
+	route(&io, 9, LEVEL | 0x62, 1);
+	KUNIT_EXPECT_TRUE(test, vtr_ioapic_is_legal(&io));
+	bad = io;
+	bad.redirection[3] |= REMOTE;
+	KUNIT_EXPECT_FALSE(test, vtr_ioapic_is_legal(&bad));
+	bad = io;
+	bad.redirection[3] |= BIT_ULL(17);
+	KUNIT_EXPECT_FALSE(test, vtr_ioapic_is_legal(&bad));
+	bad = io;
+	bad.lines = 1 << 24;
+	KUNIT_EXPECT_FALSE(test, vtr_ioapic_is_legal(&bad));
+	bad = io;
+	bad.id = 1;
+	KUNIT_EXPECT_FALSE(test, vtr_ioapic_is_legal(&bad));
+	io.redirection[9] |= REMOTE;
+	io.lines = 0xffffff;
+	KUNIT_EXPECT_TRUE(test, vtr_ioapic_is_legal(&io));
 }
 
 static struct kunit_case ioapic_cases[] = {
@@ -122,6 +209,9 @@ static struct kunit_case ioapic_cases[] = {
 	KUNIT_CASE(an_edge_is_sent_once),
 	KUNIT_CASE(an_edge_at_a_masked_pin_is_lost),
 	KUNIT_CASE(a_level_is_sent_until_it_is_low),
+	KUNIT_CASE(a_level_that_nobody_accepts_is_tried_again),
+	KUNIT_CASE(nmi_and_init_are_edges),
+	KUNIT_CASE(impossible_ioapics_are_known),
 	{}
 };
 
@@ -271,6 +361,33 @@ static void a_poll_acknowledges(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vtr_i8259_read(&pic, 0x20), 0x40);
 }
 
+static void impossible_pairs_are_known(struct kunit *test)
+{
+	struct vtr_i8259 pic, bad;
+
+	vtr_i8259_reset(&pic);
+	KUNIT_EXPECT_TRUE(test, vtr_i8259_is_legal(&pic));
+	initialize(&pic, 3);
+	pulse(&pic, 12);
+	pulse(&pic, 3);
+	KUNIT_EXPECT_TRUE(test, vtr_i8259_is_legal(&pic));
+	bad = pic;
+	bad.one[0].base = 0x21;
+	KUNIT_EXPECT_FALSE(test, vtr_i8259_is_legal(&bad));
+	bad = pic;
+	bad.one[1].irr |= BIT(7);
+	KUNIT_EXPECT_FALSE(test, vtr_i8259_is_legal(&bad));
+	bad = pic;
+	bad.one[0].level = BIT(2);
+	KUNIT_EXPECT_FALSE(test, vtr_i8259_is_legal(&bad));
+	bad = pic;
+	bad.one[0].top = 8;
+	KUNIT_EXPECT_FALSE(test, vtr_i8259_is_legal(&bad));
+	bad = pic;
+	bad.one[1].step = 1;
+	KUNIT_EXPECT_FALSE(test, vtr_i8259_is_legal(&bad));
+}
+
 static struct kunit_case i8259_cases[] = {
 	KUNIT_CASE(lines_have_vectors_and_priorities),
 	KUNIT_CASE(masks_hold_back_and_can_be_read),
@@ -279,6 +396,7 @@ static struct kunit_case i8259_cases[] = {
 	KUNIT_CASE(ends_are_automatic_or_named),
 	KUNIT_CASE(priorities_rotate),
 	KUNIT_CASE(a_poll_acknowledges),
+	KUNIT_CASE(impossible_pairs_are_known),
 	{}
 };
 
@@ -423,6 +541,37 @@ static void it_counts_in_decimal_if_told(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, latched(&pit, 0, now + ns_of(1)), 0x0999);
 }
 
+static void impossible_timers_are_known(struct kunit *test)
+{
+	struct vtr_i8254 pit, bad;
+
+	vtr_i8254_reset(&pit);
+	KUNIT_EXPECT_TRUE(test, vtr_i8254_is_legal(&pit));
+	vtr_i8254_write(&pit, 0x43, 0x34, 1000);
+	vtr_i8254_write(&pit, 0x40, 0, 1000);
+	vtr_i8254_write(&pit, 0x40, 0x40, 1000);
+	vtr_i8254_write(&pit, 0x43, 0xc0, 1000);
+	KUNIT_EXPECT_TRUE(test, vtr_i8254_is_legal(&pit));
+	bad = pit;
+	bad.channel[1].mode = 6;
+	KUNIT_EXPECT_FALSE(test, vtr_i8254_is_legal(&bad));
+	bad = pit;
+	bad.channel[2].access = 0;
+	KUNIT_EXPECT_FALSE(test, vtr_i8254_is_legal(&bad));
+	bad = pit;
+	bad.channel[0].latched = 3;
+	KUNIT_EXPECT_FALSE(test, vtr_i8254_is_legal(&bad));
+	bad = pit;
+	bad.channel[0].gate = false;
+	KUNIT_EXPECT_FALSE(test, vtr_i8254_is_legal(&bad));
+	bad = pit;
+	bad.channel[0].fired = true;
+	KUNIT_EXPECT_FALSE(test, vtr_i8254_is_legal(&bad));
+	/* A count that began before the clock did is due like any other. */
+	pit.channel[0].from = -1000000000ULL;
+	KUNIT_EXPECT_TRUE(test, vtr_i8254_expire(&pit, 1000));
+}
+
 static struct kunit_case i8254_cases[] = {
 	KUNIT_CASE(a_rate_generator_ticks_without_end),
 	KUNIT_CASE(ticks_can_be_skipped),
@@ -431,6 +580,7 @@ static struct kunit_case i8254_cases[] = {
 	KUNIT_CASE(channel_2_has_a_gate_and_an_output),
 	KUNIT_CASE(the_status_can_be_read_back),
 	KUNIT_CASE(it_counts_in_decimal_if_told),
+	KUNIT_CASE(impossible_timers_are_known),
 	{}
 };
 

@@ -540,6 +540,102 @@ static void who_is_switched_off_is_no_candidate(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vtr_lapic_matches(&f->apic, NULL, &all));
 }
 
+/* ---- a state from outside ---------------------------------------------------------------- */
+
+static bool legal(const struct vtr_lapic *apic)
+{
+	return vtr_lapic_is_legal(apic, 39);
+}
+
+/* Whatever a guest can do leads to a state that can be put back. */
+static void states_of_guests_are_legal(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	KUNIT_EXPECT_TRUE(test, legal(&f->apic));
+	vtr_lapic_init(&f->apic, 0, true);
+	KUNIT_EXPECT_TRUE(test, legal(&f->apic));
+	for (u32 nr = 0; nr < VTR_LAPIC_NR_REGS; nr++) {
+		put(f, nr, 0xffffffff);
+		KUNIT_EXPECT_TRUE_MSG(test, legal(&f->apic), "all bits of register %#x", nr);
+		put(f, nr, 0);
+		KUNIT_EXPECT_TRUE_MSG(test, legal(&f->apic), "no bit of register %#x", nr);
+	}
+	switch_on(f);
+	for (u32 mode = 0; mode < 4; mode++) {
+		put(f, VTR_LAPIC_LVT_TIMER, mode << 17 | 0x40);
+		put(f, VTR_LAPIC_INITIAL, 5);
+		vtr_lapic_set_deadline(&f->apic, 7);
+		KUNIT_EXPECT_TRUE_MSG(test, legal(&f->apic), "timer mode %u", mode);
+	}
+	fixed(f, 0xff);
+	fixed(f, 3);
+	vtr_lapic_take(&f->apic, 0xff);
+	KUNIT_EXPECT_TRUE(test, legal(&f->apic));
+	vtr_lapic_set_base(&f->apic, VTR_APIC_BASE | VTR_APIC_BASE_ON | VTR_APIC_BASE_X2, 39);
+	put(f, VTR_LAPIC_ICR, 0x4004000000041ULL);
+	KUNIT_EXPECT_TRUE(test, legal(&f->apic));
+	vtr_lapic_set_base(&f->apic, VTR_APIC_BASE, 39);
+	KUNIT_EXPECT_TRUE(test, legal(&f->apic));
+}
+
+/* One register that no local APIC holds; those of the timer would divide by zero. */
+static void other_states_are_not(struct kunit *test)
+{
+	static const struct { u32 nr, value; } rows[] = {
+		{ VTR_LAPIC_ID, 4 << 24 }, { VTR_LAPIC_VERSION, 0 }, { VTR_LAPIC_TPR, 0x100 },
+		{ VTR_LAPIC_PPR, 1 }, { VTR_LAPIC_EOI, 1 }, { VTR_LAPIC_LDR, 1 },
+		{ VTR_LAPIC_DFR, 0xf0000000 }, { VTR_LAPIC_SVR, 0x300 }, { VTR_LAPIC_ISR, 1 },
+		{ VTR_LAPIC_IRR, 1 << 15 }, { VTR_LAPIC_ESR, 1 }, { VTR_LAPIC_ICR, BIT(12) },
+		{ VTR_LAPIC_LVT_TIMER, 0x40 }, { VTR_LAPIC_LVT_ERROR, BIT(16) | 0x400 },
+		{ VTR_LAPIC_CURRENT, 1 }, { VTR_LAPIC_DIVIDE, 4 }, { 0, 1 }, { 0x2f, 1 },
+	};
+	struct fixture *f = test->priv;
+	struct vtr_lapic apic;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
+		apic = f->apic;
+		apic.reg[rows[i].nr] = rows[i].value;
+		KUNIT_EXPECT_FALSE_MSG(test, legal(&apic), "register %#x", rows[i].nr);
+	}
+	apic = f->apic;
+	apic.count_from = 1;
+	KUNIT_EXPECT_FALSE(test, legal(&apic));
+	apic = f->apic;
+	apic.tsc_deadline = 1;
+	KUNIT_EXPECT_FALSE(test, legal(&apic));
+	apic = f->apic;
+	apic.new_errors = 1;
+	KUNIT_EXPECT_FALSE(test, legal(&apic));
+	apic = f->apic;
+	apic.base |= 1;
+	KUNIT_EXPECT_FALSE(test, legal(&apic));
+	apic.base = VTR_APIC_BASE | VTR_APIC_BASE_X2;
+	KUNIT_EXPECT_FALSE(test, legal(&apic));
+	/* The mode changes what the ids look like. */
+	apic.base = VTR_APIC_BASE | VTR_APIC_BASE_ON | VTR_APIC_BASE_X2;
+	KUNIT_EXPECT_FALSE(test, legal(&apic));
+}
+
+/* It began on another host, whose clock was ahead of this one's. */
+static void a_count_may_have_begun_before_the_clock(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	switch_on(f);
+	put(f, VTR_LAPIC_DIVIDE, 0xb);
+	put(f, VTR_LAPIC_LVT_TIMER, 0x40);
+	put(f, VTR_LAPIC_INITIAL, 5000);
+	f->apic.count_from = f->now.ns - 4000 * 1000;
+	KUNIT_EXPECT_TRUE(test, legal(&f->apic));
+	KUNIT_EXPECT_EQ(test, get(f, VTR_LAPIC_CURRENT), 1000);
+	KUNIT_EXPECT_FALSE(test, vtr_lapic_timer_expire(&f->apic, &f->now));
+	/* Due, but at a moment before the clock began. */
+	f->apic.count_from = f->now.ns - 7000 * 1000;
+	KUNIT_EXPECT_TRUE(test, vtr_lapic_timer_expire(&f->apic, &f->now));
+	KUNIT_EXPECT_EQ(test, vtr_lapic_next(&f->apic), 0x40);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(the_highest_vector_comes_first),
 	KUNIT_CASE(a_handler_is_interrupted_by_a_higher_class_only),
@@ -565,6 +661,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(the_divider_changes_on_the_way),
 	KUNIT_CASE(an_init_stays_in_x2apic_mode),
 	KUNIT_CASE(who_is_switched_off_is_no_candidate),
+	KUNIT_CASE(states_of_guests_are_legal),
+	KUNIT_CASE(other_states_are_not),
+	KUNIT_CASE(a_count_may_have_begun_before_the_clock),
 	{}
 };
 

@@ -16,29 +16,40 @@
 
 /* ---- CPUID ------------------------------------------------------------------------ */
 
-static void the_default_is_a_table_that_may_be_set(struct kunit *test)
+static void default_may_be_set(struct kunit *test, bool irqchip)
 {
 	struct vtr_cpuid_entry *table;
 	unsigned int nr = 0;
 
 	table = kunit_kcalloc(test, VTR_MAX_CPUID_ENTRIES, sizeof(*table), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, table);
-	while (vtr_cpuid_default_entry(nr, &table[nr])) {
+	while (vtr_cpuid_default_entry(irqchip, nr, &table[nr])) {
 		u32 out[4];
 
-		vtr_cpuid_default(table[nr].leaf, table[nr].subleaf, out);
+		vtr_cpuid_default(irqchip, table[nr].leaf, table[nr].subleaf, out);
 		KUNIT_EXPECT_EQ(test, table[nr].eax, out[0]);
 		KUNIT_EXPECT_EQ(test, table[nr].edx, out[3]);
 		KUNIT_ASSERT_LT(test, ++nr, (unsigned int)VTR_MAX_CPUID_ENTRIES);
 	}
 	KUNIT_EXPECT_GT(test, nr, 10u);
-	KUNIT_EXPECT_EQ(test, vtr_policy_check_cpuid(table, nr), 0);
+	KUNIT_EXPECT_EQ(test, vtr_policy_check_cpuid(table, nr, irqchip), 0);
+	/* Without the controllers there is no APIC to be shown. */
+	if (irqchip)
+		KUNIT_EXPECT_EQ(test, vtr_policy_check_cpuid(table, nr, false), -EOPNOTSUPP);
 }
 
+static void the_default_is_a_table_that_may_be_set(struct kunit *test)
+{
+	default_may_be_set(test, false);
+	default_may_be_set(test, true);
+}
+
+/* @with: what a VM with the module's interrupt controllers may show, 0: as without. */
 struct entry_row {
 	const char *what;
 	struct vtr_cpuid_entry entry;
 	int wanted;
+	bool with;
 };
 
 #define BIT_OF(name)	BIT(X86_FEATURE_##name & 31)
@@ -49,7 +60,13 @@ static const struct entry_row entry_rows[] = {
 	{ "several logical processors", { .leaf = 1, .ebx = 4 << 16, .edx = BIT_OF(HT) }, 0 },
 	{ "VMX", { .leaf = 1, .ecx = BIT_OF(VMX) }, -EOPNOTSUPP },
 	{ "XSAVE", { .leaf = 1, .ecx = BIT_OF(XSAVE) }, -EOPNOTSUPP },
-	{ "a local APIC", { .leaf = 1, .edx = BIT_OF(APIC) }, -EOPNOTSUPP },
+	{ "a local APIC", { .leaf = 1, .edx = BIT_OF(APIC) }, -EOPNOTSUPP, true },
+	{ "x2APIC mode", { .leaf = 1, .ecx = BIT_OF(X2APIC) }, -EOPNOTSUPP, true },
+	{ "deadlines", { .leaf = 1, .ecx = BIT_OF(TSC_DEADLINE_TIMER) }, -EOPNOTSUPP, true },
+	{ "a timer that never stops", { .leaf = 6, .eax = BIT_OF(ARAT) }, -EOPNOTSUPP, true },
+	{ "a sensor", { .leaf = 6, .eax = BIT_OF(DTHERM) }, -EOPNOTSUPP },
+	{ "the module's topology", { .leaf = 4, .flags = VTR_CPUID_TOPOLOGY }, 0 },
+	{ "topology of nothing", { .leaf = 2, .flags = VTR_CPUID_TOPOLOGY }, -EINVAL },
 	{ "topology", { .leaf = 0xb, .flags = VTR_CPUID_SUBLEAF, .ebx = 2 }, 0 },
 	{ "SMEP", { .leaf = 7, .flags = VTR_CPUID_SUBLEAF, .ebx = BIT_OF(SMEP) }, 0 },
 	{ "PKU", { .leaf = 7, .flags = VTR_CPUID_SUBLEAF, .ecx = BIT_OF(PKU) }, -EOPNOTSUPP },
@@ -59,16 +76,21 @@ static const struct entry_row entry_rows[] = {
 	{ "SVM", { .leaf = 0x80000001, .ecx = BIT_OF(SVM) }, -EOPNOTSUPP },
 	{ "narrower addresses", { .leaf = 0x80000008, .eax = 36 | 48 << 8 }, 0 },
 	{ "wider addresses", { .leaf = 0x80000008, .eax = 40 | 48 << 8 }, -EOPNOTSUPP },
-	{ "an unknown flag", { .leaf = 0, .flags = 2 }, -EINVAL },
+	{ "an unknown flag", { .leaf = 1, .flags = 4 }, -EINVAL },
 	{ "padding", { .leaf = 0, .pad = 1 }, -EINVAL },
 	{ "a subleaf that does not count", { .leaf = 4, .subleaf = 1 }, -EINVAL },
 };
 
 static void a_table_promises_no_more_than_there_is(struct kunit *test)
 {
-	for (unsigned int i = 0; i < ARRAY_SIZE(entry_rows); i++)
-		KUNIT_EXPECT_EQ_MSG(test, vtr_policy_check_cpuid(&entry_rows[i].entry, 1),
-				    entry_rows[i].wanted, "%s", entry_rows[i].what);
+	for (unsigned int i = 0; i < ARRAY_SIZE(entry_rows); i++) {
+		const struct entry_row *row = &entry_rows[i];
+
+		KUNIT_EXPECT_EQ_MSG(test, vtr_policy_check_cpuid(&row->entry, 1, false),
+				    row->wanted, "%s", row->what);
+		KUNIT_EXPECT_EQ_MSG(test, vtr_policy_check_cpuid(&row->entry, 1, true),
+				    row->with ? 0 : row->wanted, "%s, with an APIC", row->what);
+	}
 }
 
 static void no_leaf_may_come_twice(struct kunit *test)
@@ -79,9 +101,35 @@ static void no_leaf_may_come_twice(struct kunit *test)
 		same[] = { { .leaf = 4, .flags = sub }, { .leaf = 4, .flags = sub } },
 		hidden[] = { { .leaf = 4 }, { .leaf = 4, .subleaf = 1, .flags = sub } };
 
-	KUNIT_EXPECT_EQ(test, vtr_policy_check_cpuid(fine, 2), 0);
-	KUNIT_EXPECT_EQ(test, vtr_policy_check_cpuid(same, 2), -EINVAL);
-	KUNIT_EXPECT_EQ(test, vtr_policy_check_cpuid(hidden, 2), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vtr_policy_check_cpuid(fine, 2, false), 0);
+	KUNIT_EXPECT_EQ(test, vtr_policy_check_cpuid(same, 2, false), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vtr_policy_check_cpuid(hidden, 2, false), -EINVAL);
+}
+
+/* A table that leaves the topology to the module gets that of the VM. */
+static void a_table_may_leave_the_topology_to_the_module(struct kunit *test)
+{
+	static struct vtr_cpuid_entry table[] = {
+		{ .leaf = 1, .ebx = 0xff7f0800, .flags = VTR_CPUID_TOPOLOGY },
+		{ .leaf = 0xb, .eax = 7, .flags = VTR_CPUID_TOPOLOGY },
+	};
+	struct machine *m = test->priv;
+	struct vtr_vcpu *v = &m->vcpu->base;
+	u32 out[4];
+
+	m->vm.policy.cpuid = table;
+	m->vm.policy.nr_cpuid = ARRAY_SIZE(table);
+	m->vm.nr_vcpus = 3;
+	vtr_cpuid(v, 1, 0, out);
+	KUNIT_EXPECT_EQ(test, out[1], 0x05080800u);
+	KUNIT_EXPECT_EQ(test, out[3], (u32)BIT_OF(HT));
+	vtr_cpuid(v, 0xb, 1, out);
+	KUNIT_EXPECT_EQ(test, out[0], 3u);
+	KUNIT_EXPECT_EQ(test, out[1], 3u);
+	KUNIT_EXPECT_EQ(test, out[2], 0x201u);
+	KUNIT_EXPECT_EQ(test, out[3], 5u);
+	m->vm.nr_vcpus = 1;
+	m->vm.policy = (struct vtr_policy) {};
 }
 
 /* Leaves of the table as they are, others zero, and the vCPU's own APIC id. */
@@ -275,6 +323,7 @@ static struct kunit_case policy_cases[] = {
 	KUNIT_CASE(a_table_promises_no_more_than_there_is),
 	KUNIT_CASE(no_leaf_may_come_twice),
 	KUNIT_CASE(the_table_answers),
+	KUNIT_CASE(a_table_may_leave_the_topology_to_the_module),
 	KUNIT_CASE(impossible_ranges_are_refused),
 	KUNIT_CASE(a_range_has_its_ends_and_its_direction),
 	KUNIT_CASE(an_access_goes_up_and_comes_back),

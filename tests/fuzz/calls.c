@@ -329,6 +329,39 @@ static void fuzz_msi(struct fuzzer *f)
 	CALL(f, fuzz_vm(f), VTR_VM_MSI, args);
 }
 
+static void fuzz_get_chips(struct fuzzer *f)
+{
+	struct vtr_state_buffer args = {
+		.size = sizeof(args), .buffer = (uintptr_t)f->scratch,
+		.mask = one_in(&f->random, 2) ? 0 : random_u64(&f->random) & 0x1f0000,
+		.bytes = one_in(&f->random, 3) ? random_below(&f->random, STATE_ROOM) : STATE_ROOM,
+	};
+
+	CALL(f, fuzz_vm(f), VTR_VM_GET_STATE, args);
+}
+
+/* The controllers' state as the module gave it, a little changed. */
+static void fuzz_set_chips(struct fuzzer *f)
+{
+	uint64_t *buffer = f->scratch;
+	int fd = fuzz_vm(f);
+	struct vtr_state_buffer args = {
+		.size = sizeof(args), .buffer = (uintptr_t)buffer, .bytes = STATE_ROOM,
+	};
+
+	if (ioctl(fd, VTR_VM_GET_STATE, &args))
+		return (void)fuzz_judge(f, "VTR_VM_GET_STATE", -1);
+	for (uint32_t i = random_below(&f->random, 3); i; i--) {
+		uint32_t word = random_below(&f->random, args.bytes / 8);
+
+		buffer[word] = one_in(&f->random, 2) ? random_value(&f->random) :
+			       buffer[word] ^ 1ull << random_below(&f->random, 64);
+	}
+	if (one_in(&f->random, 10))
+		args.bytes = random_below(&f->random, args.bytes + 16);
+	CALL(f, fd, VTR_VM_SET_STATE, args);
+}
+
 /* ---- a vCPU ----------------------------------------------------------------------- */
 
 void fuzz_set_alarm(struct fuzzer *f, long first_ns, long then_ns)
@@ -481,6 +514,8 @@ static const struct {
 	{ "WALK", 4, fuzz_walk },
 	{ "IRQ_LINE", 4, fuzz_irq_line },
 	{ "MSI", 6, fuzz_msi },
+	{ "GET chips", 3, fuzz_get_chips },
+	{ "SET chips", 6, fuzz_set_chips },
 	{ "RUN", 14, fuzz_run },
 	{ "GET_STATE", 6, fuzz_get_state },
 	{ "SET_STATE", 12, fuzz_set_state },

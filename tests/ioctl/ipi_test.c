@@ -325,6 +325,50 @@ static void an_init_keeps_x2apic_mode(void)
 	CHECK_NUM(read[3], 0xff);
 }
 
+/* SDM 3A "Processor State After Reset" (10.1.1): what an INIT changes, and what it keeps. */
+GUEST(reads_rest, 16, "mov %cs, %bx\n mov %bx, %ds\n mov %cr0, %eax\n mov %eax, 0x110\n"
+      "mov $0x277, %ecx\n rdmsr\n mov %eax, 0x114\n mov $0x176, %ecx\n rdmsr\n"
+      "mov %eax, 0x118\n mov $0xc0000080, %ecx\n rdmsr\n mov %eax, 0x11c\n out %al, $0x80");
+
+static void expect_kept(uint64_t caching)
+{
+	static const struct vtr_msr msrs[] = {
+		{ .index = 0x277, .value = 0x0007010600070106 },
+		{ .index = 0x176, .value = 0x12345 },
+	};
+	struct vm *vm = new_irq_vm();
+	struct pair pair = { .vcpu = { new_irq_vcpu(vm, 0, &guest_sends, END_XAPIC),
+				       new_irq_vcpu(vm, 1, &guest_hears, END_XAPIC) } };
+	const uint32_t *read = (void *)(vm->mem + 0x20110);
+	struct vtr_sregs sregs;
+
+	memcpy(vm->mem + 0x20000, guest_reads_rest.start,
+	       guest_reads_rest.end - guest_reads_rest.start);
+	REQUIRE(run_to_stop(pair.vcpu[0]));
+	REQUIRE(run_to_stop(pair.vcpu[1]));
+	MUST(put_record(pair.vcpu[1], VTR_STATE_MSRS, msrs, sizeof(msrs)));
+	sregs = get_sregs(pair.vcpu[1]);
+	sregs.cr0 = (sregs.cr0 & ~0x60000000ull) | caching;
+	set_sregs(pair.vcpu[1], &sregs);
+	REQUIRE(send(&pair, INIT, 1u << 24));
+	REQUIRE(send(&pair, STARTUP | 0x20, 1u << 24));
+	REQUIRE(run_to_stop(pair.vcpu[1]));
+	CHECK_NUM(read[0], 0x10 | caching);
+	CHECK_NUM(read[1], 0x00070106);
+	CHECK_NUM(read[2], 0x12345);
+	CHECK_NUM(read[3], 0);
+	close(pair.vcpu[1]->fd);
+	close(pair.vcpu[0]->fd);
+	close(vm->fd);
+}
+
+static void an_init_keeps_caching_and_msrs(void)
+{
+	expect_kept(0);
+	expect_kept(0x40000000);
+	expect_kept(0x60000000);
+}
+
 /* "Waits for a start-up IPI" is a state as others: it can be taken out and put in. */
 static void the_state_of_one_that_waits(void)
 {
@@ -478,6 +522,7 @@ static const struct tap_case cases[] = {
 	CASE(who_is_switched_off_gets_none),
 	CASE(start_up_ipis_start),
 	CASE(an_init_keeps_x2apic_mode),
+	CASE(an_init_keeps_caching_and_msrs),
 	CASE(the_state_of_one_that_waits),
 	CASE(two_vms_do_not_hear_each_other),
 	CASE(a_thread_moves_while_its_timer_runs),

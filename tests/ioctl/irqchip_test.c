@@ -311,6 +311,40 @@ static void an_end_that_is_told_to_the_io_apic_only(void)
 	CHECK_NUM(log->out[1], 0x805a);
 }
 
+/* Remote IRR waits for an end, so it is not set while nobody takes the interrupt. */
+GUEST(late_apic, 64, WRITE(0xf0, 0xff) REDIRECT(10, 0x805a) STOP
+      OPEN_WINDOW READ_REDIRECTION(10, 0) ENABLE_APIC READ_REDIRECTION(10, 1) OPEN_WINDOW STOP);
+
+static void a_level_waits_for_a_local_apic_that_takes_it(void)
+{
+	struct vcpu *vcpu = start_irq_guest(&guest_late_apic, 0);
+
+	REQUIRE(run_to_stop(vcpu));
+	set_line(vcpu->vm, 10, 1);
+	REQUIRE(run_to_stop(vcpu));
+	CHECK_NUM(log_of(vcpu)->out[0], 0x805a);
+	CHECK_NUM(log_of(vcpu)->out[1], 0xc05a);
+	CHECK_NUM(log_of(vcpu)->count[0x5a], 1);
+}
+
+/* An NMI has no end, whatever its entry says of levels. */
+GUEST(nmi_pin, 64, ENABLE_APIC REDIRECT(10, 0x8400)
+      "1: " STOP "nop\n" READ_REDIRECTION(10, 0) "jmp 1b");
+
+static void an_nmi_at_a_level_pin_is_an_edge(void)
+{
+	struct vcpu *vcpu = start_irq_guest(&guest_nmi_pin, 0);
+
+	REQUIRE(run_to_stop(vcpu));
+	for (unsigned int i = 1; i <= 2; i++) {
+		set_line(vcpu->vm, 10, 1);
+		REQUIRE(run_to_stop(vcpu));
+		CHECK_NUM(log_of(vcpu)->count[2], i);
+		CHECK_NUM(log_of(vcpu)->out[0], 0x8400);
+		set_line(vcpu->vm, 10, 0);
+	}
+}
+
 GUEST(edge_pin, 64, ENABLE_APIC REDIRECT(5, 0x55) REDIRECT(10, 0x1806a)
       READ_REDIRECTION(23, 0) "movl $1, (%r14)\n mov 0x10(%r14), %eax\n mov %rax, " OUT_AT(1) "\n"
       STOP OPEN_WINDOW STOP OPEN_WINDOW
@@ -472,6 +506,8 @@ static void messages_by_every_destination(void)
 	MUST(try_msi(vm, msi_to(1, 0), 0x71));
 	MUST(try_msi(vm, msi_to(0, MSI_LOGICAL), 0x72));
 	MUST(try_msi(vm, msi_to(3, MSI_LOGICAL | MSI_REDIRECT), 0x73));
+	/* For nobody: the end of a level. */
+	MUST(try_msi(vm, msi_to(0, 0), 0x8074));
 	/* For this one. */
 	MUST(try_msi(vm, msi_to(0, 0), 0x81));
 	MUST(try_msi(vm, msi_to(0xff, 0), 0x92));
@@ -479,10 +515,11 @@ static void messages_by_every_destination(void)
 	MUST(try_msi(vm, msi_to(0x84, MSI_LOGICAL | MSI_REDIRECT), 0xb4));
 	MUST(try_msi(vm, msi_to(0, MSI_REDIRECT), 0xc5));
 	MUST(try_msi(vm, msi_to(0, 0), 0x1d6));		/* lowest priority */
+	MUST(try_msi(vm, msi_to(0, 0), 0xc0e7));	/* a level */
 	MUST(try_msi(vm, msi_to(0, 0), 0x400));		/* NMI */
-	REQUIRE(run_for_events(vcpu, 7));
+	REQUIRE(run_for_events(vcpu, 8));
 	CHECK_NUM(log->count[0x81] + log->count[0x92] + log->count[0xa3] + log->count[0xb4] +
-		  log->count[0xc5] + log->count[0xd6] + log->count[2], 7);
+		  log->count[0xc5] + log->count[0xd6] + log->count[0xe7] + log->count[2], 8);
 	CHECK_NUM(log->vector[0], 2);
 }
 
@@ -523,6 +560,28 @@ static void calls_are_checked(void)
 	/* Without a vCPU nobody hears it. */
 	CHECK_NUM(try_msi(with, MSI, 0x40), 0);
 	CHECK_ERRNO(ioctl(open_device(), VTR_VM_MSI, &msi), ENOTTY);
+}
+
+/* A record of MSRs sets registers, it sends and ends nothing: not even while it is checked. */
+GUEST(takes_nothing, 64, ENTER_X2APIC WRMSR(0x80f, 0x1ff) WRMSR(0x83f, 0x66) OPEN_WINDOW STOP
+      OPEN_WINDOW RDMSR(0x813, 0) STOP);
+
+static void a_record_of_msrs_does_nothing_else(void)
+{
+	static const struct vtr_msr list[] = {
+		{ .index = 0x830, .value = 0x44055 }, { .index = 0x83f, .value = 0x56 },
+		{ .index = 0x80b }, { .index = 0x80f, .value = 0xff }, { .index = 0x1b },
+		{ .index = 0x6e0, .value = 1 }, { .index = 0x8ff },
+	};
+	struct vcpu *vcpu = start_irq_guest(&guest_takes_nothing, 0);
+
+	REQUIRE(run_to_stop(vcpu));
+	for (unsigned int i = 0; i < NR(list); i++)
+		CHECK_ERRNO(put_record(vcpu, VTR_STATE_MSRS, &list[i], sizeof(list[i])), EINVAL);
+	REQUIRE(run_to_stop(vcpu));
+	/* Vector 66H, which it sent itself, is in service, and nothing else has come. */
+	CHECK_NUM(log_of(vcpu)->nr, 1);
+	CHECK_NUM(log_of(vcpu)->out[0], 1 << 6);
 }
 
 /* Without them the addresses and ports are the program's, the MSRs nobody's. */
@@ -588,6 +647,8 @@ static const struct tap_case cases[] = {
 	CASE(an_nmi_that_waits_keeps_no_interrupt_away),
 	CASE(a_level_comes_again_until_it_is_low),
 	CASE(an_end_that_is_told_to_the_io_apic_only),
+	CASE(a_level_waits_for_a_local_apic_that_takes_it),
+	CASE(an_nmi_at_a_level_pin_is_an_edge),
 	CASE(edges_masks_and_levels),
 	CASE(the_8259_from_start_to_end),
 	CASE(the_8259_has_priorities),
@@ -595,6 +656,7 @@ static const struct tap_case cases[] = {
 	CASE(a_line_leads_to_both_controllers),
 	CASE(messages_by_every_destination),
 	CASE(calls_are_checked),
+	CASE(a_record_of_msrs_does_nothing_else),
 	CASE(a_vm_without_has_nothing_of_it),
 	CASE(injection_goes_past_the_controllers),
 };

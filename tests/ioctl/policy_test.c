@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "irq_guest.h"
 #include "runner.h"
 #include "vm.h"
 
@@ -21,7 +22,7 @@ GUEST(asks_cpuid, 64,
       "mov %rcx, %r8\n mov $0x10000, %esi\n mov $0x11000, %edi\n"
       "1: mov (%rsi), %eax\n mov 4(%rsi), %ecx\n cpuid\n"
       "mov %eax, (%rdi)\n mov %ebx, 4(%rdi)\n mov %ecx, 8(%rdi)\n mov %edx, 12(%rdi)\n"
-      "add $8, %esi\n add $16, %edi\n dec %r8\n jnz 1b\n hlt");
+      "add $8, %esi\n add $16, %edi\n dec %r8\n jnz 1b\n out %al, $0x80");
 GUEST(sets_smep, 64, "mov %cr4, %rax\n bts $20, %rax\n mov %rax, %cr4\n hlt");
 GUEST(reads_msr, 64, "rdmsr\n hlt");
 GUEST(writes_msr, 64, "wrmsr\n hlt");
@@ -56,15 +57,20 @@ static int set_filter(struct vm *vm, const struct vtr_msr_range *ranges, uint32_
 	return ioctl(vm->fd, VTR_VM_SET_MSR_FILTER, &args);
 }
 
-static uint32_t get_default(struct vtr_cpuid_entry *entries)
+static uint32_t get_default_for(struct vtr_cpuid_entry *entries, uint32_t flags)
 {
 	struct vtr_cpuid_table args = {
-		.size = sizeof(args), .nr_entries = VTR_MAX_CPUID_ENTRIES,
+		.size = sizeof(args), .flags = flags, .nr_entries = VTR_MAX_CPUID_ENTRIES,
 		.entries = (uintptr_t)entries,
 	};
 
 	MUST(ioctl(open_device(), VTR_GET_CPUID, &args));
 	return args.nr_entries;
+}
+
+static uint32_t get_default(struct vtr_cpuid_entry *entries)
+{
+	return get_default_for(entries, 0);
 }
 
 static struct vtr_cpuid_entry *find(struct vtr_cpuid_entry *entries, uint32_t nr, uint32_t leaf)
@@ -100,7 +106,7 @@ static const uint32_t *ask_vcpu(struct vcpu *vcpu, const struct vtr_cpuid_entry 
 	}
 	regs.gpr[VTR_RCX] = nr;
 	set_regs(vcpu, &regs);
-	REQUIRE(run_to(vcpu, VTR_EXIT_HLT));
+	REQUIRE(run_to(vcpu, VTR_EXIT_IO));
 	return (void *)(vcpu->vm->mem + ANSWERS_AT);
 }
 
@@ -187,6 +193,90 @@ static void each_processor_has_its_own_apic_id(void)
 	}
 }
 
+/* ---- with the module's interrupt controllers ------------------------------------------- */
+
+enum { EAX, EBX, ECX, EDX };
+
+static const struct vtr_cpuid_entry questions[] = {
+	{ .leaf = 1 }, { .leaf = 0xb }, { .leaf = 0xb, .subleaf = 1 },
+	{ .leaf = 0xb, .subleaf = 2 }, { .leaf = 4 }, { .leaf = 6 },
+};
+
+#define NR_QUESTIONS	(sizeof(questions) / sizeof(questions[0]))
+#define LEAF_1_APIC	(1u << 9)
+#define LEAF_1_HTT	(1u << 28)
+#define LEAF_1_X2APIC	(1u << 21)
+#define LEAF_1_DEADLINE	(1u << 24)
+#define LEAF_1_GUEST	(1u << 31)
+
+/* Two processors, whatever the host has. */
+static void check_two_processors(const uint32_t *answer)
+{
+	CHECK_NUM(answer[EBX] >> 16, 0x0002);
+	CHECK_NUM(answer[EDX] & (LEAF_1_APIC | LEAF_1_HTT), LEAF_1_APIC | LEAF_1_HTT);
+	CHECK_NUM(answer[ECX] & (LEAF_1_X2APIC | LEAF_1_DEADLINE),
+		  LEAF_1_X2APIC | LEAF_1_DEADLINE);
+	CHECK_NUM(answer[4 + EBX], 1);
+	CHECK_NUM(answer[4 + ECX], 0x100);
+	CHECK_NUM(answer[8 + EAX], 1);
+	CHECK_NUM(answer[8 + EBX], 2);
+	CHECK_NUM(answer[8 + ECX], 0x201);
+	CHECK_NUM(answer[12 + EAX] | answer[12 + EBX], 0);
+	CHECK_NUM(answer[12 + ECX], 2);
+	/* A first-level cache is one core's; there are ids for two cores. */
+	CHECK_NUM(answer[16 + EAX] >> 14 & 0xfff, 0);
+	CHECK_NUM(answer[16 + EAX] >> 26, 1);
+	CHECK_NUM(answer[20 + EAX], 1 << 2);
+}
+
+static const uint32_t *ask_first_of_two(struct vm *vm)
+{
+	struct vcpu *vcpu = new_vcpu(vm, 0);
+
+	new_vcpu(vm, 1);
+	return ask_vcpu(vcpu, questions, NR_QUESTIONS);
+}
+
+static void apics_and_their_topology_are_shown(void)
+{
+	const uint32_t *answer = ask_first_of_two(new_irq_vm());
+
+	check_two_processors(answer);
+	CHECK(answer[ECX] & LEAF_1_GUEST);
+}
+
+/* A program changes one bit of the default, and the rest is as without a table. */
+static void a_table_may_hide_that_it_is_a_guest(void)
+{
+	struct vtr_cpuid_entry table[VTR_MAX_CPUID_ENTRIES];
+	uint32_t nr = get_default_for(table, VTR_CPUID_IRQCHIP);
+	struct vm *vm = new_irq_vm();
+	const uint32_t *answer;
+
+	find(table, nr, 1)->ecx &= ~LEAF_1_GUEST;
+	find(table, nr, 0x40000000)->leaf = 0x40000077;
+	CHECK_ERRNO(set_cpuid(new_vm(0, 0), table, nr), EOPNOTSUPP);
+	MUST(set_cpuid(vm, table, nr));
+	answer = ask_first_of_two(vm);
+	check_two_processors(answer);
+	CHECK(!(answer[ECX] & LEAF_1_GUEST));
+}
+
+/* SDM 3A "Enabling or Disabling the Local APIC" (11.4.3). */
+GUEST(switches_apic_off, 64,
+      "mov $1, %eax\n cpuid\n mov %edx, %esi\n"
+      "mov $0x1b, %ecx\n rdmsr\n btr $11, %eax\n wrmsr\n"
+      "mov $1, %eax\n cpuid\n mov %edx, %edi\n out %al, $0x80");
+
+static void an_apic_that_is_off_is_not_shown(void)
+{
+	struct vcpu *vcpu = enter(new_vcpu(new_irq_vm(), 0), &guest_switches_apic_off);
+
+	REQUIRE(run_to(vcpu, VTR_EXIT_IO));
+	CHECK_NUM(gpr(vcpu, VTR_RSI) & LEAF_1_APIC, LEAF_1_APIC);
+	CHECK_NUM(gpr(vcpu, VTR_RDI), gpr(vcpu, VTR_RSI) & ~(uint64_t)LEAF_1_APIC);
+}
+
 /* A feature that is hidden is off: its bit of CR4 is reserved. */
 static void control_registers_follow_the_table(void)
 {
@@ -213,6 +303,7 @@ static void tables_are_checked(void)
 	struct vtr_cpuid_table args = { .size = sizeof(args), .flags = 1 };
 
 	CHECK_ERRNO(ioctl(vm->fd, VTR_VM_SET_CPUID, &args), EINVAL);
+	args.flags = 2;
 	CHECK_ERRNO(ioctl(open_device(), VTR_GET_CPUID, &args), EINVAL);
 	args = (struct vtr_cpuid_table) { .size = sizeof(args), .pad = 1 };
 	CHECK_ERRNO(ioctl(vm->fd, VTR_VM_SET_CPUID, &args), EINVAL);
@@ -518,6 +609,9 @@ static const struct tap_case cases[] = {
 	CASE(the_programs_table_replaces_the_default),
 	CASE(no_entries_are_the_default_again),
 	CASE(each_processor_has_its_own_apic_id),
+	CASE(apics_and_their_topology_are_shown),
+	CASE(a_table_may_hide_that_it_is_a_guest),
+	CASE(an_apic_that_is_off_is_not_shown),
 	CASE(control_registers_follow_the_table),
 	CASE(tables_are_checked),
 	CASE(an_unknown_msr_is_the_programs),

@@ -54,6 +54,7 @@ struct options {
 	const char *initrd;
 	bool irqchip;
 	struct opt_list modules;
+	struct opt_list cpuid;
 	struct opt_u64 boot_area;
 	const char *serial;
 	struct opt_u64 debug_exit;

@@ -117,13 +117,14 @@ const struct vtr_feature *vtr_features(const struct vtr_dev *dev,
 /**
  * vtr_default_cpuid() - the CPUID table of a VM for which none is set
  * @dev: the device
+ * @flags: VTR_CPUID_IRQCHIP: of a VM with VTR_IRQCHIP_MODULE
  * @entries: filled with as many entries as there is room for
  * @nr: in: room; out: entries that exist, at most VTR_MAX_CPUID_ENTRIES
  *
  * Return: 0 or a negative errno.
  */
-int vtr_default_cpuid(struct vtr_dev *dev, struct vtr_cpuid_entry *entries,
-		      uint32_t *nr);
+int vtr_default_cpuid(struct vtr_dev *dev, uint32_t flags,
+		      struct vtr_cpuid_entry *entries, uint32_t *nr);
 
 /* ---- VMs ---------------------------------------------------------------------- */
 

@@ -189,11 +189,12 @@ const struct vtr_feature *vtr_features(const struct vtr_dev *dev,
 	return dev->features;
 }
 
-int vtr_default_cpuid(struct vtr_dev *dev, struct vtr_cpuid_entry *entries,
-		      uint32_t *nr)
+int vtr_default_cpuid(struct vtr_dev *dev, uint32_t flags,
+		      struct vtr_cpuid_entry *entries, uint32_t *nr)
 {
 	struct vtr_cpuid_table arg = {
 		.size = sizeof(arg),
+		.flags = flags,
 		.nr_entries = *nr,
 		.entries = (uintptr_t)entries,
 	};

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "boot.h"
+#include "guest_cpuid.h"
 #include "load/acpi.h"
 #include "machine.h"
 
@@ -192,6 +193,9 @@ static int create_vm(struct machine *machine, bool trace)
 						   VTR_IRQCHIP_USER,
 				&machine->vm);
 
+	if (!ret)
+		ret = guest_cpuid_set(machine->dev, machine->vm, machine->irqchip,
+				      &machine->options->cpuid);
 	for (unsigned int i = 0; !ret && i < machine->mem.nr_regions; i++) {
 		const struct guest_region *region = &machine->mem.region[i];
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "fake.h"
+#include "tool.h"
 
 #define FD_VM		(FAKE_FD + 1)
 #define FD_VCPU		(FAKE_FD + 2)
@@ -114,6 +115,36 @@ static int create_vm(const struct vtr_create_vm *arg)
 	for (unsigned int i = 0; i < FAKE_MAX_CPUS; i++)
 		fake.cpus[i].ring->enabled = arg->flags & VTR_VM_TRACE;
 	return FD_VM;
+}
+
+/* Leaf 1 has x2APIC, bit 21, only with interrupt controllers in the module. */
+static int get_cpuid(struct vtr_cpuid_table *arg)
+{
+	const struct vtr_cpuid_entry list[] = {
+		{ .leaf = 1, .flags = VTR_CPUID_TOPOLOGY,
+		  .ecx = 1u << 31 | (arg->flags & VTR_CPUID_IRQCHIP ? 1u << 21 : 0) },
+		{ .leaf = 0x40000000, .eax = 0x40000010 },
+		{ .leaf = 0x40000010, .eax = 10000 },
+		{ .leaf = 0x80000001, .edx = 1u << 20 },
+	};
+
+	if (arg->size != sizeof(*arg) || arg->flags & ~VTR_CPUID_IRQCHIP || arg->pad)
+		return fail(EINVAL);
+	for (uint32_t i = 0; i < ARRAY_SIZE(list) && i < arg->nr_entries; i++)
+		((struct vtr_cpuid_entry *)(uintptr_t)arg->entries)[i] = list[i];
+	arg->nr_entries = ARRAY_SIZE(list);
+	return 0;
+}
+
+static int set_cpuid(const struct vtr_cpuid_table *arg)
+{
+	if (arg->size != sizeof(*arg) || arg->flags || arg->pad ||
+	    arg->nr_entries > ARRAY_SIZE(fake.cpuid))
+		return fail(EINVAL);
+	fake.nr_cpuid = arg->nr_entries;
+	memcpy(fake.cpuid, (void *)(uintptr_t)arg->entries,
+	       arg->nr_entries * sizeof(fake.cpuid[0]));
+	return 0;
 }
 
 static int set_slot(const struct vtr_slot *arg)
@@ -594,6 +625,8 @@ static int vm_ioctl(unsigned long request, void *arg)
 		return get_info(arg);
 	case VTR_VM_WALK:
 		return walk(arg);
+	case VTR_VM_SET_CPUID:
+		return set_cpuid(arg);
 	case VTR_VM_IRQ_LINE:
 	case VTR_VM_MSI:
 		/* create_vm() gives nobody interrupt controllers. */
@@ -612,6 +645,8 @@ static int dev_ioctl(unsigned long request, void *arg)
 		return get_caps(arg);
 	case VTR_CREATE_VM:
 		return create_vm(arg);
+	case VTR_GET_CPUID:
+		return get_cpuid(arg);
 	default:
 		return fail(ENOTTY);
 	}

@@ -87,6 +87,8 @@ struct fake {
 	bool vm_exists;
 	struct vtr_slot slots[8];
 	unsigned int nr_slots;
+	struct vtr_cpuid_entry cpuid[8];	/* set by the program */
+	uint32_t nr_cpuid;
 	struct fake_cpu cpus[FAKE_MAX_CPUS];
 	int opened, closed, mapped, unmapped;
 };
