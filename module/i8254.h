@@ -57,5 +57,6 @@ void vtr_i8254_write(struct vtr_i8254 *pit, u16 port, u8 value, u64 now);
 u64 vtr_i8254_due(const struct vtr_i8254 *pit);
 bool vtr_i8254_expire(struct vtr_i8254 *pit, u64 now);
 void vtr_i8254_skip(struct vtr_i8254 *pit, u64 now);
+void vtr_i8254_shift(struct vtr_i8254 *pit, u64 ns);
 
 #endif /* VTR_I8254_H */

@@ -229,6 +229,16 @@ static int send_msi(struct vtr_vm *vm, void __user *user)
 	return err ?: vtr_irqchip_send_msi(vm, &args);
 }
 
+static int hold_timers(struct vtr_vm *vm, void __user *user)
+{
+	struct vtr_hold_timers args;
+	int err = take_args(&args, sizeof(args), user);
+
+	if (!err)
+		err = vtr_time_hold(vm, &args);
+	return err ?: give_args(user, &args, sizeof(args));
+}
+
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct vtr_vm *vm = file->private_data;
@@ -258,6 +268,8 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return irq_line(vm, user);
 	case VTR_VM_MSI:
 		return send_msi(vm, user);
+	case VTR_VM_HOLD_TIMERS:
+		return hold_timers(vm, user);
 	default:
 		return -ENOTTY;
 	}

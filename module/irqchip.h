@@ -27,6 +27,7 @@
  * @pit_timer: channel 0 of @pit
  * @pit_waits: channel 0 rests until its last tick is taken, or until somebody listens
  * @pit_unheard: nobody did: its line is masked everywhere
+ * @held: the guest's time stands still: no timer expires
  * @turn: the search for the lowest priority begins with this id, behind the last one
  */
 struct vtr_irqchip {
@@ -38,6 +39,7 @@ struct vtr_irqchip {
 	struct hrtimer pit_timer;
 	bool pit_waits;
 	bool pit_unheard;
+	bool held;
 	unsigned int turn;
 };
 
@@ -51,6 +53,8 @@ int vtr_irqchip_send_msi(struct vtr_vm *vm, const struct vtr_msi *args);
 void vtr_irqchip_deliver(struct vtr_vcpu *vcpu);
 bool vtr_irqchip_rests(struct vtr_vcpu *vcpu);
 void vtr_irqchip_wait(struct vtr_vcpu *vcpu);
+void vtr_irqchip_hold(struct vtr_vm *vm);
+void vtr_irqchip_release(struct vtr_vm *vm, u64 ns);
 
 /* irqchip_access.c: registers, as the guest reaches them */
 bool vtr_irqchip_port(struct vtr_vcpu *vcpu, u16 port, unsigned int bytes, bool in, u64 *data);

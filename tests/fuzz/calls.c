@@ -329,6 +329,17 @@ static void fuzz_msi(struct fuzzer *f)
 	CALL(f, fuzz_vm(f), VTR_VM_MSI, args);
 }
 
+static void fuzz_hold_timers(struct fuzzer *f)
+{
+	struct vtr_hold_timers args = {
+		.size = sizeof(args), .flags = flags(f, VTR_TIMERS_HELD),
+	};
+
+	if (one_in(&f->random, 10))
+		args.tsc = random_value(&f->random);
+	CALL(f, fuzz_vm(f), VTR_VM_HOLD_TIMERS, args);
+}
+
 /* ---- a vCPU ----------------------------------------------------------------------- */
 
 void fuzz_set_alarm(struct fuzzer *f, long first_ns, long then_ns)
@@ -481,6 +492,7 @@ static const struct {
 	{ "WALK", 4, fuzz_walk },
 	{ "IRQ_LINE", 4, fuzz_irq_line },
 	{ "MSI", 6, fuzz_msi },
+	{ "HOLD_TIMERS", 4, fuzz_hold_timers },
 	{ "RUN", 14, fuzz_run },
 	{ "GET_STATE", 6, fuzz_get_state },
 	{ "SET_STATE", 12, fuzz_set_state },
