@@ -10,6 +10,7 @@ machine.  Nothing is saved or restored inside of the guest: it boots each time.
 import argparse
 import gzip
 import hashlib
+import lzma
 import pathlib
 import subprocess
 import sys
@@ -27,7 +28,15 @@ HOST_MEMORY = 256               # MB that the host wants beside its guest
 CLOCK = 100
 
 
-def initrd(command: str | None) -> bytes:
+def module(place: pathlib.Path, name: str) -> bytes:
+    """A module of the kernel's package; later kernels have them compressed."""
+    for found in (place / "modules").rglob(f"{name}.ko*"):
+        data = found.read_bytes()
+        return lzma.decompress(data) if found.suffix == ".xz" else data
+    raise Failure(f"{place}/modules has no module {name}")
+
+
+def initrd(command: str | None, kernel: pathlib.Path) -> bytes:
     """Debian's busybox, the programs of linux-guest/, and what is to be run."""
     root = cpio.Archive()
     for name in ("bin", "dev", "proc", "sys", "tmp", "root"):
@@ -37,6 +46,9 @@ def initrd(command: str | None) -> bytes:
     root.file("bin/busybox", pathlib.Path(image.BUSYBOX).read_bytes(), 0o755)
     end = image.compiled("end", GUEST, ["end.c"], ["-O2", "-static", "-s", "-Wall", "-Wextra"])
     root.file("bin/end", end.read_bytes(), 0o755)
+    for name in ("button", "evdev"):        # without them the power button does nothing
+        root.file(f"lib/{name}.ko", module(kernel, name))
+    root.file("etc/acpi/PWRF/00000080", b"#!/bin/sh\npoweroff -f\n", 0o755)
     root.file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
     if command is not None:
         root.file("command", command.encode() + b"\n")
@@ -86,7 +98,7 @@ def main(argv: list[str]) -> int:
     options = arguments(argv)
     vmlinuz = checked_kernel(options.guest)
     with tempfile.NamedTemporaryFile(prefix="vitrine-initrd-") as disk:
-        disk.write(initrd(options.command))
+        disk.write(initrd(options.command, kernels.get(options.guest).place))
         disk.flush()
         words = ["console=ttyS0", *options.append.split()]
         run = [NESTED / "run", "--quiet", "--kernel", options.host, "--cpus", options.host_cpus,
