@@ -67,10 +67,26 @@ static void refuse(struct server *server, struct server_client *client)
 	answer(server, client, json);
 }
 
+/* On the terminal of `vitrine run`. */
+static void tell_local_keys(const struct server *server, bool yours)
+{
+	const struct console *console = &server->machine->console;
+
+	if (!console->raw)
+		return;
+	if (yours)
+		fprintf(stderr, "\r\nvitrine: this terminal has the keys\r\n");
+	else
+		fprintf(stderr, "\r\nvitrine: another console has taken the keys; %s t takes them back\r\n",
+			keys_name(&console->keys));
+}
+
 static void tell_keys(struct server *server, int who, bool yours)
 {
 	cJSON *json;
 
+	if (who == KEYS_LOCAL)
+		tell_local_keys(server, yours);
 	if (who < 0 || server->client[who].fd < 0)
 		return;
 	json = control_event("keys");

@@ -50,7 +50,8 @@ int console_open(struct console *console, const struct options *options, bool in
 
 	memset(console, 0, sizeof(*console));
 	console->wake_fd = -1;
-	ret = options->escape ? keys_parse(options->escape, &console->keys) : 0;
+	/* Other commands than run have no option for it. */
+	ret = keys_parse(options->escape ? options->escape : KEYS_DEFAULT, &console->keys);
 	if (!ret)
 		ret = open_output(console, options->serial, options->json);
 	if (!ret)

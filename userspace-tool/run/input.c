@@ -29,12 +29,16 @@ bool machine_typing(const struct machine *machine)
 void machine_type(struct machine *machine, const uint8_t *bytes, size_t nr)
 {
 	struct input *input = &machine->input;
+	size_t room;
 
-	/* Only a client that does not keep to the protocol loses something here. */
-	if (machine_typing(machine) || nr > sizeof(input->bytes))
-		return;
-	memcpy(input->bytes, bytes, nr);
+	input->nr -= input->at;
+	memmove(input->bytes, input->bytes + input->at, input->nr);
 	input->at = 0;
-	input->nr = nr;
+	room = sizeof(input->bytes) - input->nr;
+	/* Only a client that does not keep to the protocol loses something here. */
+	if (nr > room)
+		nr = room;
+	memcpy(input->bytes + input->nr, bytes, nr);
+	input->nr += nr;
 	machine_feed(machine);
 }

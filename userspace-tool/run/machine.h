@@ -75,9 +75,11 @@ struct cpu {
 	bool halted;
 };
 
+#define INPUT_BYTES	256	/* as many are read at once */
+
 /* Bytes that somebody has typed, and that the serial port had no room for yet. */
 struct input {
-	uint8_t bytes[256];
+	uint8_t bytes[INPUT_BYTES + KEYS_LINE];
 	unsigned int at;
 	unsigned int nr;
 };
@@ -224,7 +226,10 @@ void vcpu_halt(struct cpu *cpu);
 
 /* ---- input.c: from whoever types to the serial port ---- */
 
-/* These bytes come next; at most sizeof(input.bytes), and not while machine_typing(). */
+/*
+ * These bytes come next.  At most INPUT_BYTES, and not while machine_typing(), but for
+ * a line of KEYS_LINE: what does not fit is lost.
+ */
 void machine_type(struct machine *machine, const uint8_t *bytes, size_t nr);
 
 /* Are there bytes that the guest has not taken? */

@@ -205,10 +205,9 @@ static void end_of_input(struct machine *machine)
 		server_leave_keys(machine->server);
 }
 
-/* As many bytes as the guest's have room; an escape key ends the round. */
 static void read_input(struct machine *machine)
 {
-	uint8_t raw[sizeof(machine->input.bytes)], typed[sizeof(raw)];
+	uint8_t raw[INPUT_BYTES], typed[INPUT_BYTES];
 	ssize_t got = read(STDIN_FILENO, raw, sizeof(raw));
 	size_t nr = 0;
 
@@ -221,13 +220,16 @@ static void read_input(struct machine *machine)
 		enum key key = machine->console.raw ?
 			       keys_feed(&machine->console.keys, raw[i]) : KEY_BYTE;
 
-		if (key == KEY_BYTE && has_keys(machine))
+		if (key == KEY_BYTE && has_keys(machine)) {
 			typed[nr++] = raw[i];
-		else
-			do_key(machine, key);
-	}
-	if (nr)
+			continue;
+		}
+		/* What was typed before the escape key comes before what that does. */
 		machine_type(machine, typed, nr);
+		nr = 0;
+		do_key(machine, key);
+	}
+	machine_type(machine, typed, nr);
 }
 
 /* A terminal is always read, for its escape keys; a file only if its bytes are wanted. */

@@ -88,6 +88,9 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     # processor a vCPU that waits like that for the other one waits for ever.
     parser.add_argument("--host-cpus", type=int, default=2, metavar="N",
                         help="processors of the machine around it")
+    parser.add_argument("--script", metavar="PATH",
+                        help="run this script of the machine instead of one guest; it finds "
+                             "/root/vmlinuz and /root/initrd")
     parser.add_argument("--timeout", type=int, default=1800, metavar="S",
                         help="seconds until the machine is stopped")
     parser.add_argument("command", nargs="?", metavar="CMD", help="what a shell in the guest runs")
@@ -106,9 +109,10 @@ def main(argv: list[str]) -> int:
                "--timeout", options.timeout,
                "--file", f"{vmlinuz}:/root/vmlinuz", "--file", f"{disk.name}:/root/initrd",
                "--file", f"{GUEST / 'start.sh'}:/root/start.sh",
-               *([] if options.command is not None else ["--shell"]), "--",
-               "sh", "/root/start.sh", "--cpus", options.guest_cpus,
-               "--memory", f"{options.guest_memory}M", *options.option, "--", *words]
+               *(["--shell"] if options.command is None and not options.script else []), "--",
+               *(["sh", options.script] if options.script else
+                 ["sh", "/root/start.sh", "--cpus", options.guest_cpus,
+                  "--memory", f"{options.guest_memory}M", *options.option, "--", *words])]
         return subprocess.run([str(word) for word in run], check=False).returncode
 
 
