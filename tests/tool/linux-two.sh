@@ -13,7 +13,7 @@ export PTY_PATIENCE=120
 
 boot() { # NAME: leave it running
 	vitrine run --detach --name "$1" --memory 192M --kernel /root/vmlinuz \
-		--initrd /root/initrd --append "console=ttyS0 $1" >/dev/null
+		--initrd /root/initrd --append "console=ttyS0 quiet $1" >/dev/null
 }
 
 # NAME TIMES: its shell has come up so often
@@ -49,7 +49,7 @@ ok "and another one" boot b
 ok "the first has a shell" came_up a 1
 ok "the second, too" came_up b 1
 is "each was told its own name" "$(in_guest a 'cat /proc/cmdline')/$(in_guest b 'cat /proc/cmdline')" \
-	"console=ttyS0 a/console=ttyS0 b"
+	"console=ttyS0 quiet a/console=ttyS0 quiet b"
 
 before_a=$(hundredths a) before_b=$(hundredths b)
 vitrine pause a
