@@ -81,6 +81,7 @@ test-programs: tool
 	@$(MAKE) --no-print-directory -s -C tests/fuzz O=$(CURDIR)/$(root)/tests/fuzz \
 		OBJ=$(CURDIR)/$(build)/fuzz-obj
 	@install -D -m 755 -t $(root)/tests/tool tests/tool/*.sh
+	@$(CC) -O2 -Wall -Wextra -Werror -static -s -o $(root)/tests/tool/pty tests/tool/pty.c -lutil
 	@install -D -m 755 tests/demo.sh $(root)/bin/demo
 
 # The pages of docs/reference/ out of the tables of vmx/.

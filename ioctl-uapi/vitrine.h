@@ -47,6 +47,7 @@
 #define VTR_VM_MSI		_IO(VTR_IOC_MAGIC, 0x27) /* struct vtr_msi */
 #define VTR_VM_SET_CPUID	_IO(VTR_IOC_MAGIC, 0x28) /* struct vtr_cpuid_table */
 #define VTR_VM_SET_MSR_FILTER	_IO(VTR_IOC_MAGIC, 0x29) /* struct vtr_msr_filter */
+#define VTR_VM_HOLD_TIMERS	_IO(VTR_IOC_MAGIC, 0x2a) /* struct vtr_hold_timers */
 #define VTR_VM_GET_STATE	_IO(VTR_IOC_MAGIC, 0x2b) /* struct vtr_state_buffer */
 #define VTR_VM_SET_STATE	_IO(VTR_IOC_MAGIC, 0x2c) /* struct vtr_state_buffer */
 /* ---- vCPU fd ---------------------------------------------------------- */
@@ -213,6 +214,22 @@ struct vtr_irq_line {
 	__u32 line;
 	__u32 level;
 };
+
+/**
+ * struct vtr_hold_timers - the guest's timers stand still, or go on
+ * @size: sizeof(struct vtr_hold_timers)
+ * @flags: VTR_TIMERS_HELD: they stand still from here on; 0: they go on where they were
+ * @ns: in: zero; out: how long they stood still (flags 0)
+ * @tsc: in: zero; out: the same in ticks of the host's time stamp counter (flags 0)
+ */
+struct vtr_hold_timers {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 ns;
+	__aligned_u64 tsc;
+};
+
+#define VTR_TIMERS_HELD		(1u << 0)
 
 /**
  * struct vtr_msi - a message signalled interrupt (VTR_IRQCHIP_MODULE only)

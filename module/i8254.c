@@ -169,6 +169,15 @@ void vtr_i8254_skip(struct vtr_i8254 *pit, u64 now)
 		c->from += div64_u64(now - c->from, length) * length;
 }
 
+/* Time has stood still for the guest, so long. */
+void vtr_i8254_shift(struct vtr_i8254 *pit, u64 ns)
+{
+	for (unsigned int i = 0; i < VTR_I8254_CHANNELS; i++) {
+		if (pit->channel[i].from)
+			pit->channel[i].from += ns;
+	}
+}
+
 /* ---- ports ----------------------------------------------------------------------- */
 
 /**

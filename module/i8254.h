@@ -58,5 +58,6 @@ u64 vtr_i8254_due(const struct vtr_i8254 *pit);
 bool vtr_i8254_expire(struct vtr_i8254 *pit, u64 now);
 void vtr_i8254_skip(struct vtr_i8254 *pit, u64 now);
 bool vtr_i8254_is_legal(const struct vtr_i8254 *pit);
+void vtr_i8254_shift(struct vtr_i8254 *pit, u64 ns);
 
 #endif /* VTR_I8254_H */

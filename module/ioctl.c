@@ -243,6 +243,16 @@ static int vm_state(struct vtr_vm *vm, void __user *user,
 	return err ?: err2;
 }
 
+static int hold_timers(struct vtr_vm *vm, void __user *user)
+{
+	struct vtr_hold_timers args;
+	int err = take_args(&args, sizeof(args), user);
+
+	if (!err)
+		err = vtr_time_hold(vm, &args);
+	return err ?: give_args(user, &args, sizeof(args));
+}
+
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct vtr_vm *vm = file->private_data;
@@ -276,6 +286,8 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return vm_state(vm, user, vtr_irqchip_get_state);
 	case VTR_VM_SET_STATE:
 		return vm_state(vm, user, vtr_irqchip_set_state);
+	case VTR_VM_HOLD_TIMERS:
+		return hold_timers(vm, user);
 	default:
 		return -ENOTTY;
 	}

@@ -299,6 +299,8 @@ static enum hrtimer_restart lapic_tick(struct hrtimer *timer)
 	unsigned long flags;
 
 	spin_lock_irqsave(&chip->lock, flags);
+	if (chip->held)
+		goto unlock;
 	/* The guest's counter cannot be read here; when its moment comes was computed. */
 	if (vcpu->lapic_due && has_come(vcpu->lapic_due, now.ns))
 		now.tsc = U64_MAX;
@@ -312,6 +314,7 @@ static enum hrtimer_restart lapic_tick(struct hrtimer *timer)
 		/* Perhaps the guest has taken the tick before, and nobody has noticed. */
 		tell(vcpu);
 	}
+unlock:
 	spin_unlock_irqrestore(&chip->lock, flags);
 	return HRTIMER_NORESTART;
 }
@@ -371,6 +374,8 @@ static enum hrtimer_restart pit_tick(struct hrtimer *timer)
 	unsigned long flags;
 
 	spin_lock_irqsave(&chip->lock, flags);
+	if (chip->held)
+		goto unlock;
 	chip->pit_waits = tick_waits(chip);
 	if (!chip->pit_waits && vtr_i8254_expire(&chip->pit, now)) {
 		/* The output was low for a moment and is high again. */
@@ -381,8 +386,70 @@ static enum hrtimer_restart pit_tick(struct hrtimer *timer)
 		if (!chip->pit_waits)
 			vtr_irqchip_arm_pit(chip, now);
 	}
+unlock:
 	spin_unlock_irqrestore(&chip->lock, flags);
 	return HRTIMER_NORESTART;
+}
+
+/*
+ * ---- a pause ----------------------------------------------------------------------------
+ *
+ * What the timers remember are moments of the host's clock.  After a pause each of
+ * them lies as much later as the pause was long, so nothing has become due meanwhile.
+ */
+
+/**
+ * vtr_irqchip_hold() - no timer of the guest expires from here on
+ * @vm: the VM
+ *
+ * Context: process, vm->lock.
+ */
+void vtr_irqchip_hold(struct vtr_vm *vm)
+{
+	struct vtr_irqchip *chip = vm->irqchip;
+
+	if (!chip)
+		return;
+	spin_lock_irq(&chip->lock);
+	chip->held = true;
+	spin_unlock_irq(&chip->lock);
+}
+
+static void release_lapic(struct vtr_vcpu *vcpu, u64 ns)
+{
+	vtr_lapic_shift(&vcpu->lapic, ns);
+	if (!vcpu->lapic_due)
+		return;
+	vcpu->lapic_due += ns;
+	hrtimer_start(&vcpu->lapic_timer, ns_to_ktime(vcpu->lapic_due), HRTIMER_MODE_ABS_HARD);
+}
+
+/**
+ * vtr_irqchip_release() - the guest's timers go on
+ * @vm: the VM
+ * @ns: how long they were held
+ *
+ * Of a TSC deadline the moment on the host's clock is moved; that is right if the
+ * guest's counter is set back by as much, and it is computed anew when that is done
+ * (vtr_irqchip_clock_changed()).
+ * Context: process, vm->lock.
+ */
+void vtr_irqchip_release(struct vtr_vm *vm, u64 ns)
+{
+	struct vtr_irqchip *chip = vm->irqchip;
+
+	if (!chip)
+		return;
+	spin_lock_irq(&chip->lock);
+	chip->held = false;
+	for (unsigned int i = 0; i < VTR_MAX_VCPUS; i++) {
+		if (vm->vcpus[i])
+			release_lapic(vm->vcpus[i], ns);
+	}
+	vtr_i8254_shift(&chip->pit, ns);
+	if (!chip->pit_waits)
+		vtr_irqchip_arm_pit(chip, ktime_get_ns());
+	spin_unlock_irq(&chip->lock);
 }
 
 /* ---- the vCPU's side ------------------------------------------------------------- */

@@ -31,6 +31,7 @@
  * @access_page: stands at VTR_APIC_BASE for the processor to notice accesses; NULL:
  *	it does not; nobody ever reads it
  * @access_gone: guarded by vm->mem.lock: it must not stand there any more
+ * @held: the guest's time stands still: no timer expires
  * @turn: the search for the lowest priority begins with this id, behind the last one
  */
 struct vtr_irqchip {
@@ -42,6 +43,7 @@ struct vtr_irqchip {
 	struct hrtimer pit_timer;
 	bool pit_waits;
 	bool pit_unheard;
+	bool held;
 	unsigned int turn;
 	unsigned int apicv;
 	void *access_page;
@@ -59,6 +61,8 @@ void vtr_irqchip_begin_run(struct vtr_vcpu *vcpu);
 void vtr_irqchip_deliver(struct vtr_vcpu *vcpu);
 bool vtr_irqchip_rests(struct vtr_vcpu *vcpu);
 void vtr_irqchip_wait(struct vtr_vcpu *vcpu);
+void vtr_irqchip_hold(struct vtr_vm *vm);
+void vtr_irqchip_release(struct vtr_vm *vm, u64 ns);
 
 /* apicv.c: what the processor does by itself */
 extern unsigned int vtr_apicv_level;

@@ -526,6 +526,17 @@ bool vtr_lapic_timer_expire(struct vtr_lapic *apic, const struct vtr_moment *now
 }
 
 /**
+ * vtr_lapic_shift() - time has stood still for the guest
+ * @apic: the APIC
+ * @ns: so long
+ */
+void vtr_lapic_shift(struct vtr_lapic *apic, u64 ns)
+{
+	if (apic->count_from)
+		apic->count_from += ns;
+}
+
+/**
  * vtr_lapic_is_tick() - is a vector the tick of a periodic timer that goes on?
  * @apic: the APIC
  * @vector: the vector

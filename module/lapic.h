@@ -160,6 +160,7 @@ u32 vtr_lapic_ppr(const struct vtr_lapic *apic);
 
 u64 vtr_lapic_timer_due(const struct vtr_lapic *apic, const struct vtr_moment *now);
 bool vtr_lapic_timer_expire(struct vtr_lapic *apic, const struct vtr_moment *now);
+void vtr_lapic_shift(struct vtr_lapic *apic, u64 ns);
 u64 vtr_lapic_get_deadline(const struct vtr_lapic *apic);
 void vtr_lapic_set_deadline(struct vtr_lapic *apic, u64 value);
 bool vtr_lapic_is_legal(const struct vtr_lapic *apic, unsigned int gpa_bits);

@@ -6,13 +6,16 @@
  * RDMSR and WRMSR, and turns a rate into the ratio.  A ratio is a fixed-point
  * number with info.tsc_fraction_bits behind the point; a processor that cannot
  * scale has none, and its guests run at the host's rate.
- * Called by module/msr.c, module/state.c.
+ * At the end: all of the guest's time stands still, for a pause.
+ * Called by module/msr.c, module/state.c, module/ioctl.c.
  * Source: SDM 3C "Time-Stamp Counter Offset and Multiplier" (25.6.5).
  */
 #include <linux/errno.h>
+#include <linux/ktime.h>
 #include <linux/math64.h>
 #include <linux/timex.h>
 
+#include "irqchip.h"
 #include "vtr.h"
 
 /**
@@ -70,4 +73,48 @@ int vtr_tsc_set_rate(struct vtr_vcpu *vcpu, u32 khz)
 	if (vtr_backend->info.tsc_fraction_bits)
 		vtr_backend->set_tsc_ratio(vcpu, ratio);
 	return 0;
+}
+
+/* Context: vm->lock. */
+static int hold(struct vtr_vm *vm)
+{
+	if (vm->held_ns)
+		return -EALREADY;
+	vm->held_tsc = get_cycles();
+	vm->held_ns = ktime_get_ns();
+	vtr_irqchip_hold(vm);
+	return 0;
+}
+
+/* Context: vm->lock. */
+static int release(struct vtr_vm *vm, struct vtr_hold_timers *args)
+{
+	if (!vm->held_ns)
+		return -EALREADY;
+	args->tsc = get_cycles() - vm->held_tsc;
+	args->ns = ktime_get_ns() - vm->held_ns;
+	vm->held_ns = 0;
+	vtr_irqchip_release(vm, args->ns);
+	return 0;
+}
+
+/**
+ * vtr_time_hold() - VTR_VM_HOLD_TIMERS
+ * @vm: the VM, of which the caller runs no vCPU
+ * @args: checked for size by the caller; out: how long the timers were held
+ *
+ * The program sets back the time stamp counters, which are state of the vCPUs.
+ * Context: process; sleeps.
+ * Return: 0; -EALREADY: they are held, or are not; -EINVAL.
+ */
+int vtr_time_hold(struct vtr_vm *vm, struct vtr_hold_timers *args)
+{
+	int err;
+
+	if (args->flags & ~VTR_TIMERS_HELD || args->ns || args->tsc)
+		return -EINVAL;
+	mutex_lock(&vm->lock);
+	err = args->flags ? hold(vm) : release(vm, args);
+	mutex_unlock(&vm->lock);
+	return err;
 }

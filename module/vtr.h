@@ -98,11 +98,12 @@ struct vtr_policy {
  * @name: set at creation
  * @pid: creator, for showing
  * @tsc_offset: what a new vCPU adds to the host's time stamp counter
+ * @held_ns, @held_tsc: when the guest's timers were held, 0: they are not
  * @mm: the creator's address space; nobody else may run or change the VM
  * @mem: guest memory
  * @policy: what its processors look like
  * @irqchip: interrupt controllers in the module, NULL: the program has them
- * @lock: guards the vCPU table and changes of @policy
+ * @lock: guards the vCPU table, @held_ns, @held_tsc and changes of @policy
  * @vcpus: vCPUs by id; an entry is set once and cleared when the vCPU fd is gone
  * @nr_vcpus: entries in @vcpus
  * @max_apic_id: the highest APIC id that a vCPU has had
@@ -129,6 +130,8 @@ struct vtr_vm {
 	struct vtr_vcpu *vcpus[VTR_MAX_VCPUS];
 	unsigned int nr_vcpus;
 	u32 max_apic_id;
+	u64 held_ns;
+	u64 held_tsc;
 
 	spinlock_t dead_lock;
 	bool dead;
@@ -389,6 +392,7 @@ int vtr_tsc_ratio(u32 khz, u32 host_khz, u64 *ratio);
 u64 vtr_tsc_read(struct vtr_vcpu *vcpu);
 void vtr_tsc_write(struct vtr_vcpu *vcpu, u64 value);
 int vtr_tsc_set_rate(struct vtr_vcpu *vcpu, u32 khz);
+int vtr_time_hold(struct vtr_vm *vm, struct vtr_hold_timers *args);
 
 /* gwalk.c: the guest's own page tables */
 struct vtr_gwalk_entry {

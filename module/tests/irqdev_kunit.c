@@ -465,6 +465,24 @@ static void ticks_can_be_skipped(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vtr_i8254_expire(&pit, now + ns_of(1193 * 101) + 1));
 }
 
+static void a_pause_moves_what_is_due(struct kunit *test)
+{
+	struct vtr_i8254 pit;
+	u64 now = NSEC_PER_SEC, due;
+
+	vtr_i8254_reset(&pit);
+	vtr_i8254_shift(&pit, NSEC_PER_SEC);
+	KUNIT_EXPECT_EQ(test, vtr_i8254_due(&pit), 0);
+	set_counter(&pit, 0, 2, 1193, now);
+	due = vtr_i8254_due(&pit);
+	vtr_i8254_shift(&pit, NSEC_PER_SEC);
+	KUNIT_EXPECT_EQ(test, vtr_i8254_due(&pit), due + NSEC_PER_SEC);
+	KUNIT_EXPECT_FALSE(test, vtr_i8254_expire(&pit, due));
+	KUNIT_EXPECT_TRUE(test, vtr_i8254_expire(&pit, due + NSEC_PER_SEC));
+	/* One tick, not those of the second that has been left out. */
+	KUNIT_EXPECT_FALSE(test, vtr_i8254_expire(&pit, due + NSEC_PER_SEC));
+}
+
 static void a_count_is_read_while_it_runs(struct kunit *test)
 {
 	struct vtr_i8254 pit;
@@ -575,6 +593,7 @@ static void impossible_timers_are_known(struct kunit *test)
 static struct kunit_case i8254_cases[] = {
 	KUNIT_CASE(a_rate_generator_ticks_without_end),
 	KUNIT_CASE(ticks_can_be_skipped),
+	KUNIT_CASE(a_pause_moves_what_is_due),
 	KUNIT_CASE(a_count_is_read_while_it_runs),
 	KUNIT_CASE(one_shot_comes_once),
 	KUNIT_CASE(channel_2_has_a_gate_and_an_output),

@@ -6,6 +6,7 @@
  * three modes, and the way between xAPIC and x2APIC.
  */
 #include <kunit/test.h>
+#include <linux/time64.h>
 
 #include "../lapic.h"
 
@@ -409,6 +410,26 @@ static void periodic_ticks_are_not_lost(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vtr_lapic_timer_due(&f->apic, &f->now), begun + 5 * period);
 }
 
+static void a_pause_moves_what_is_due(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	u64 begun = f->now.ns, period = 10 * VTR_CRYSTAL_NS;
+
+	switch_on(f);
+	/* A timer that does not run is not set off by a pause. */
+	vtr_lapic_shift(&f->apic, NSEC_PER_SEC);
+	KUNIT_EXPECT_EQ(test, vtr_lapic_timer_due(&f->apic, &f->now), 0);
+	put(f, VTR_LAPIC_LVT_TIMER, BIT(17) | 0x33);
+	put(f, VTR_LAPIC_DIVIDE, 0xb);
+	put(f, VTR_LAPIC_INITIAL, 10);
+	at(f, begun + 3 * VTR_CRYSTAL_NS + NSEC_PER_SEC);
+	vtr_lapic_shift(&f->apic, NSEC_PER_SEC);
+	KUNIT_EXPECT_EQ(test, get(f, VTR_LAPIC_CURRENT), 7);
+	KUNIT_EXPECT_FALSE(test, vtr_lapic_timer_expire(&f->apic, &f->now));
+	KUNIT_EXPECT_EQ(test, vtr_lapic_timer_due(&f->apic, &f->now),
+			begun + period + NSEC_PER_SEC);
+}
+
 static void a_deadline_is_a_moment_of_the_guests_counter(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -653,6 +674,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(one_shot_expires_once),
 	KUNIT_CASE(the_clock_is_divided),
 	KUNIT_CASE(periodic_ticks_are_not_lost),
+	KUNIT_CASE(a_pause_moves_what_is_due),
 	KUNIT_CASE(a_deadline_is_a_moment_of_the_guests_counter),
 	KUNIT_CASE(a_deadline_in_a_thousand_years_is_never),
 	KUNIT_CASE(changing_the_mode_stops_it),

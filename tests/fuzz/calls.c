@@ -362,6 +362,17 @@ static void fuzz_set_chips(struct fuzzer *f)
 	CALL(f, fd, VTR_VM_SET_STATE, args);
 }
 
+static void fuzz_hold_timers(struct fuzzer *f)
+{
+	struct vtr_hold_timers args = {
+		.size = sizeof(args), .flags = flags(f, VTR_TIMERS_HELD),
+	};
+
+	if (one_in(&f->random, 10))
+		args.tsc = random_value(&f->random);
+	CALL(f, fuzz_vm(f), VTR_VM_HOLD_TIMERS, args);
+}
+
 /* ---- a vCPU ----------------------------------------------------------------------- */
 
 void fuzz_set_alarm(struct fuzzer *f, long first_ns, long then_ns)
@@ -516,6 +527,7 @@ static const struct {
 	{ "MSI", 6, fuzz_msi },
 	{ "GET chips", 3, fuzz_get_chips },
 	{ "SET chips", 6, fuzz_set_chips },
+	{ "HOLD_TIMERS", 4, fuzz_hold_timers },
 	{ "RUN", 14, fuzz_run },
 	{ "GET_STATE", 6, fuzz_get_state },
 	{ "SET_STATE", 12, fuzz_set_state },

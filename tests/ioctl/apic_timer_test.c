@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -489,6 +490,81 @@ static void the_end_of_the_vm_ends_the_wait(void)
 	CHECK_NUM(halted->run->exit, VTR_EXIT_STOPPED);
 }
 
+/* ---- a pause --------------------------------------------------------------------------- */
+
+static int hold(struct vcpu *vcpu, uint32_t flags, struct vtr_hold_timers *args)
+{
+	*args = (struct vtr_hold_timers) { .size = sizeof(*args), .flags = flags };
+	return ioctl(vcpu->vm->fd, VTR_VM_HOLD_TIMERS, args);
+}
+
+/* No time for the guest, though @ms for the rest of the world. */
+static void pause_for(struct vcpu *vcpu, unsigned int ms)
+{
+	struct vtr_hold_timers args;
+	struct vtr_tsc tsc;
+
+	MUST(hold(vcpu, VTR_TIMERS_HELD, &args));
+	nap_ms(ms);
+	MUST(hold(vcpu, 0, &args));
+	CHECK(args.ns >= ms * 1000000ull);
+	CHECK_MSG(args.tsc / tsc_khz(vcpu) >= ms - 1, "%llu ticks", (unsigned long long)args.tsc);
+	get_record(vcpu, VTR_STATE_TSC, &tsc, sizeof(tsc));
+	tsc.offset -= args.tsc;
+	MUST(put_record(vcpu, VTR_STATE_TSC, &tsc, sizeof(tsc)));
+}
+
+GUEST(ticks_and_pauses, 64, ENABLE_APIC COUNT_BY_1 WRITE(0x320, 0x20041)
+      WRITE(0x380, 20000) "movl $2, 16(%r13)\n" WAIT_FOR_EVENTS);
+
+static void a_pause_owes_no_ticks(void)
+{
+	struct vcpu *vcpu = start_irq_guest(&guest_ticks_and_pauses, END_XAPIC);
+	volatile struct irq_log *log = log_of(vcpu);
+	uint64_t period = ticks_of_us(vcpu, 20000);
+
+	REQUIRE(run_to_stop(vcpu));
+	pause_for(vcpu, 400);
+	REQUIRE(run_for_events(vcpu, 4));
+	/* 20 ticks would have come meanwhile: none of them does, and none is early. */
+	CHECK_MSG(log->tsc[2] - log->tsc[1] < (3 + tap_patience()) * period,
+		  "the guest has seen %llu periods of the pause",
+		  (unsigned long long)((log->tsc[2] - log->tsc[1]) / period));
+	CHECK_MSG(log->tsc[5] - log->tsc[2] > 2 * period, "4 ticks within %llu",
+		  (unsigned long long)(log->tsc[5] - log->tsc[2]));
+}
+
+GUEST(deadline_and_pause, 64, ENABLE_APIC WRITE(0x320, 0x40042)
+      "mov $0x6e0, %ecx\n rdtsc\n shl $32, %rdx\n or %rdx, %rax\n add " OUT_AT(1) ", %rax\n"
+      "mov %rax, " OUT_AT(0) "\n mov %rax, %rdx\n shr $32, %rdx\n wrmsr\n"
+      STOP "movl $1, 16(%r13)\n" WAIT_FOR_EVENTS);
+
+static void a_deadline_waits_for_the_end_of_a_pause(void)
+{
+	struct vcpu *vcpu = start_irq_guest(&guest_deadline_and_pause, END_XAPIC);
+	volatile struct irq_log *log = log_of(vcpu);
+	struct vtr_hold_timers args;
+	uint64_t far = ticks_of_us(vcpu, 100000);
+
+	log->out[1] = far;
+	REQUIRE(run_to_stop(vcpu));
+	pause_for(vcpu, 300);
+	CHECK_NUM(log->nr, 0);
+	REQUIRE(run_to_stop(vcpu));
+	CHECK_NUM(log->count[0x42], 1);
+	CHECK_MSG(log->tsc[0] >= log->out[0], "%llu ticks early",
+		  (unsigned long long)(log->out[0] - log->tsc[0]));
+	CHECK_ERRNO(hold(vcpu, 0, &args), EALREADY);
+	CHECK_ERRNO(hold(vcpu, 2, &args), EINVAL);
+	MUST(hold(vcpu, VTR_TIMERS_HELD, &args));
+	CHECK_ERRNO(hold(vcpu, VTR_TIMERS_HELD, &args), EALREADY);
+	args.flags = 0;
+	args.ns = 1;
+	CHECK_ERRNO(ioctl(vcpu->vm->fd, VTR_VM_HOLD_TIMERS, &args), EINVAL);
+	CHECK_ERRNO(ioctl(vcpu->vm->fd, VTR_VM_HOLD_TIMERS, NULL), EFAULT);
+	MUST(hold(vcpu, 0, &args));
+}
+
 static const struct tap_case cases[] = {
 	CASE(one_shot_comes_once),
 	CASE(periodic_ticks_all_come),
@@ -512,6 +588,8 @@ static const struct tap_case cases[] = {
 	CASE(only_an_nmi_wakes_a_deaf_guest),
 	CASE(a_halted_guest_can_be_looked_at),
 	CASE(the_end_of_the_vm_ends_the_wait),
+	CASE(a_pause_owes_no_ticks),
+	CASE(a_deadline_waits_for_the_end_of_a_pause),
 };
 
 int main(int argc, char **argv)

@@ -2,16 +2,20 @@
 /*
  * vitrine run: run a guest to its end and pass on its status.
  *
- * Read run/machine.h for how the VM is made, run/run_vm.c for how it runs;
- * here is only what the user sees besides the guest's own console.
+ * Read run/machine.h for how the VM is made, run/run_vm.c for how it runs,
+ * run/front.h for who the shell waits for; here is only what the user sees besides
+ * the guest's own console.
  *
  * Subtle: trace lines go to stderr, so stdout is the guest's alone.
  */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
+#include "control/server.h"
 #include "libvitrine.h"
+#include "run/front.h"
 #include "run/watcher.h"
 
 struct report {
@@ -79,27 +83,6 @@ static int close_report(struct report *report)
 	return ret;
 }
 
-static const char *outcome_word(enum outcome_kind kind)
-{
-	static const char *const words[] = {
-		[OUTCOME_NONE] = "none",
-		[OUTCOME_HALTED] = "halted",
-		[OUTCOME_EXIT] = "exit",
-		[OUTCOME_OFF] = "off",
-		[OUTCOME_RESET] = "reset",
-		[OUTCOME_TRIPLE_FAULT] = "triple fault",
-		[OUTCOME_ENTRY_FAILED] = "entry failed",
-		[OUTCOME_STOPPED] = "stopped",
-		[OUTCOME_UNKNOWN_IO] = "unknown port",
-		[OUTCOME_TIMEOUT] = "time-out",
-		[OUTCOME_SIGNAL] = "signal",
-		[OUTCOME_QUIT] = "quit",
-		[OUTCOME_FAILED] = "failed",
-	};
-
-	return words[kind];
-}
-
 static void print_json(struct machine *machine, struct report *report)
 {
 	cJSON *json = cJSON_CreateObject();
@@ -132,29 +115,76 @@ static void print_report(struct machine *machine, struct report *report)
 			(ull)report->watcher.lost);
 }
 
-static int run_and_report(const struct options *options, struct report *report)
+/*
+ * A name that is taken is an error.  A place where no socket can be is one only if
+ * somebody relies on it.
+ */
+static int open_server(struct server *server, struct machine *machine,
+		       const struct options *options, bool named)
+{
+	int ret = server_open(server, machine, options->name);
+
+	if (!ret) {
+		server->keys = machine->console.input ? KEYS_LOCAL : KEYS_NOBODY;
+		machine->server = server;
+		return 0;
+	}
+	if (options->detach || ret == -EBUSY || ret == -EINVAL)
+		return ret;
+	if (named || options->verbose)
+		fprintf(stderr, "vitrine: console, stop and the like will not find this VM: %s\n",
+			vtr_last_error());
+	return 0;
+}
+
+static int create(struct machine *machine, struct server *server, const struct options *options,
+		  bool named)
+{
+	bool trace = wants_trace(options);
+	int ret = machine_create(machine, options, trace, !options->detach);
+
+	if (ret)
+		return ret;
+	ret = open_server(server, machine, options, named);
+	if (!ret && options->detach)
+		ret = run_vm_detach(machine);
+	if (!ret)
+		return 0;
+	if (machine->server)
+		server_close(server, &machine->outcome);
+	machine_destroy(machine);
+	return ret;
+}
+
+static int run_and_report(const struct options *options, struct report *report, bool named)
 {
 	bool trace = wants_trace(options);
 	struct machine machine;
-	int status;
+	struct outcome outcome;
+	struct server server;
 
-	if (machine_create(&machine, options, trace, true))
+	if (create(&machine, &server, options, named))
 		return command_failed(&cmd_run);
 	if (trace)
 		watcher_attach(&report->watcher, &machine);
 	if (options->exits)
 		exit_rows_title(stderr);
 	run_vm(&machine);
+	if (machine.server)
+		server_flush(&server);
 	if (trace)
 		watcher_finish(&report->watcher, &machine);
 	console_close(&machine.console);
 	print_report(&machine, report);
-	status = machine.outcome.status;
+	outcome = machine.outcome;
 	machine_destroy(&machine);
-	return status;
+	/* Whoever is told of the end may take the name again. */
+	if (machine.server)
+		server_close(&server, &outcome);
+	return outcome.status;
 }
 
-static int run(const struct options *options)
+static int run_named(const struct options *options, bool named)
 {
 	struct report report;
 	int status;
@@ -163,13 +193,39 @@ static int run(const struct options *options)
 		close_report(&report);
 		return command_failed(&cmd_run);
 	}
-	status = run_and_report(options, &report);
+	status = run_and_report(options, &report, named);
 	if (close_report(&report))
 		return command_failed(&cmd_run);
 	return status;
 }
 
+static int run(const struct options *options)
+{
+	struct options mine = *options;
+	char name[CONTROL_NAME_BYTES];
+	int status;
+
+	if (!mine.name) {
+		snprintf(name, sizeof(name), "vm-%d", getpid());
+		mine.name = name;
+	}
+	status = front_start(&mine);
+	return status >= 0 ? status : run_named(&mine, options->name);
+}
+
+static const char *const reset_words[] = { "end", "restart", NULL };
+
 static const struct opt rows[] = {
+	{ "detach", 'd', OPT_FLAG, offsetof(struct options, detach), NULL, NULL,
+	  "run without a terminal: print the name, and leave the VM running; its output goes to NAME.log beside its socket, or to --log",
+	  NULL, 0, 0 },
+	{ "escape", 0, OPT_STRING, offsetof(struct options, escape), "KEY", KEYS_DEFAULT,
+	  "the control key that leads out of the guest, as ^A or ^]; none: no key does", NULL, 0,
+	  0 },
+	{ "log", 0, OPT_STRING, offsetof(struct options, log), "FILE", NULL,
+	  "write what the guest prints to FILE, too", NULL, 0, 0 },
+	{ "on-reset", 0, OPT_CHOICE, offsetof(struct options, on_reset), "WHAT", "end",
+	  "when the guest resets itself: end, with status 119, or restart", reset_words, 0, 0 },
 	{ "exits", 'e', OPT_FLAG, offsetof(struct options, exits), NULL, NULL,
 	  "print each exit on stderr as it happens", NULL, 0, 0 },
 	{ "stats", 's', OPT_FLAG, offsetof(struct options, stats), NULL, NULL,
@@ -189,7 +245,9 @@ const struct command cmd_run = {
 	.usage = "[options] GUEST|--kernel FILE [-- guest arguments]",
 	.description =
 		"Runs GUEST until it ends. Its serial port (0x3f8) is the terminal; "
-		"on a terminal Ctrl-A x ends the VM. The debug console is port 0xe9. "
+		"on a terminal Ctrl-A x ends the VM and Ctrl-A ? lists the other keys. Other "
+		"programs reach it by its name: vitrine console, stop, reset, pause, resume, "
+		"ps. The debug console is port 0xe9. "
 		"Ports without a device read as all ones.\n"
 		"Hypercalls (VMCALL, number in RAX, argument in RBX): 0x1000 print a "
 		"byte, 0x1001 end with a status, 0x1002 count a mark.\n"

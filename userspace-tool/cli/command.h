@@ -12,7 +12,8 @@
 
 #include "options.h"
 
-enum guest_argument { GUEST_NONE, GUEST_OPTIONAL, GUEST_NEEDED, WORD_OPTIONAL };
+enum guest_argument { GUEST_NONE, GUEST_OPTIONAL, GUEST_NEEDED, WORD_OPTIONAL,
+		      NAME_NEEDED };
 
 /**
  * struct command - one command of the tool
@@ -20,7 +21,7 @@ enum guest_argument { GUEST_NONE, GUEST_OPTIONAL, GUEST_NEEDED, WORD_OPTIONAL };
  * @summary: one line for `vitrine --help`
  * @usage: what follows the name in the usage line
  * @description: paragraphs for the command's own help, wrapped when printed
- * @guest: whether it takes a GUEST, or another word in its place
+ * @guest: whether it takes a GUEST, or another word in its place, as the name of a VM
  * @groups: option rows, ends with a NULL title
  * @run: does the work; returns the program's exit code
  */
@@ -42,6 +43,11 @@ extern const struct command cmd_vmcs;
 extern const struct command cmd_ept;
 extern const struct command cmd_explain;
 extern const struct command cmd_ps;
+extern const struct command cmd_console;
+extern const struct command cmd_stop;
+extern const struct command cmd_reset;
+extern const struct command cmd_pause;
+extern const struct command cmd_resume;
 
 /* The whole program; tests call it with a scripted device behind libvitrine. */
 int vitrine_main(int argc, char **argv);

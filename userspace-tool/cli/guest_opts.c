@@ -79,7 +79,7 @@ static const struct opt guest_rows[] = {
 	  NULL, "end with status 123 when the guest uses a port without a device",
 	  NULL, 0, 0 },
 	{ "name", 0, OPT_STRING, offsetof(struct options, name), "NAME", NULL,
-	  "name of the VM in ps and debugfs", NULL, 0, 0 },
+	  "name of the VM in ps, debugfs and for console, stop, reset, pause and resume", NULL, 0, 0 },
 	{ "timeout", 't', OPT_SECONDS, offsetof(struct options, timeout_ms),
 	  "S", NULL, "stop after this many seconds, with status 124", NULL, 0,
 	  0 },

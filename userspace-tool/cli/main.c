@@ -14,7 +14,8 @@
 
 static const struct command *const commands[] = {
 	&cmd_doctor, &cmd_run, &cmd_step, &cmd_exits, &cmd_vmcs, &cmd_ept,
-	&cmd_ps, &cmd_explain,
+	&cmd_explain, &cmd_ps, &cmd_console, &cmd_stop, &cmd_reset, &cmd_pause,
+	&cmd_resume,
 };
 
 int command_failed(const struct command *command)

@@ -247,6 +247,9 @@ static int take_words(const struct command *command, int argc, char **argv,
 	if (words && command->guest == GUEST_NONE)
 		return vtr_error(EINVAL, "'%s': %s takes no such argument",
 				 argv[optind], command->name);
+	if (command->guest == NAME_NEEDED && !options->help && words != 1)
+		return vtr_error(EINVAL, words ? "'%s': one VM at a time" :
+				 "no NAME of a VM given", words ? argv[optind + 1] : "");
 	if (words > 1 && command->guest == WORD_OPTIONAL)
 		return vtr_error(EINVAL, "'%s': one name only; put one with blanks into quotes",
 				 argv[optind + 1]);

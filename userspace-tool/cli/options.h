@@ -31,6 +31,7 @@ struct opt_list {
 enum boot_mode { MODE_AUTO, MODE_REAL, MODE_PROTECTED, MODE_LONG };
 enum image_format { FORMAT_AUTO, FORMAT_FLAT, FORMAT_ELF, FORMAT_MULTIBOOT,
 		    FORMAT_LINUX };
+enum reset_action { RESET_END, RESET_RESTART };
 enum until_kind { UNTIL_NONE, UNTIL_CPUID, UNTIL_MSR, UNTIL_IO, UNTIL_HLT,
 		  UNTIL_HYPERCALL, UNTIL_SLAT, UNTIL_IRQ, UNTIL_TRIPLE,
 		  UNTIL_CR, UNTIL_DR, UNTIL_EXCEPTION };
@@ -62,6 +63,15 @@ struct options {
 	const char *name;
 	struct opt_u64 timeout_ms;
 	bool verbose;
+	/* run, console, stop */
+	bool detach;
+	unsigned int on_reset;
+	const char *log;
+	const char *escape;
+	bool read_only;
+	bool take;
+	struct opt_u64 history;
+	bool force;
 	/* run */
 	bool trace;
 	const char *trace_file;

@@ -111,6 +111,11 @@ static void pm_write(void *self, unsigned int offset, unsigned int bytes, uint64
 	update_line(pm);
 }
 
+void acpi_pm_skip(struct acpi_pm *pm, uint64_t ns)
+{
+	pm->regs.timer_base += ns;
+}
+
 void acpi_pm_press(struct acpi_pm *pm)
 {
 	pm->regs.status |= EVENT_POWER;

@@ -33,6 +33,9 @@ void acpi_pm_init(struct acpi_pm *pm, void (*irq)(void *context, bool level),
 		  void (*off)(void *context), void *context);
 void acpi_pm_exit(struct acpi_pm *pm);
 
+/* The machine was paused: so much time has not passed for the guest. */
+void acpi_pm_skip(struct acpi_pm *pm, uint64_t ns);
+
 /* Somebody presses the power button. */
 void acpi_pm_press(struct acpi_pm *pm);
 

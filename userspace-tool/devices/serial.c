@@ -238,7 +238,10 @@ static void serial_write(void *self, unsigned int offset, unsigned int bytes,
 
 static void serial_reset(void *self)
 {
-	((struct serial *)self)->regs = (struct serial_regs){ .dll = 12 };
+	struct serial *serial = self;
+
+	serial->regs = (struct serial_regs){ .dll = 12 };
+	update_line(serial);
 }
 
 static void serial_save(const void *self, void *state)

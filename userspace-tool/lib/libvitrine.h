@@ -152,6 +152,27 @@ int vtr_vm_create(struct vtr_dev *dev, const char *name, uint32_t flags,
 int vtr_vm_irq_line(struct vtr_vm *vm, uint32_t line, bool level);
 
 /**
+ * vtr_vm_hold_timers() - the guest's timers stand still from here on
+ * @vm: the VM, of which no vCPU runs
+ *
+ * Return: 0; -EALREADY: they do.
+ */
+int vtr_vm_hold_timers(struct vtr_vm *vm);
+
+/**
+ * vtr_vm_release_timers() - and go on where they were
+ * @vm: the VM
+ * @ns: out: how long they stood still
+ * @ticks: out: the same in ticks of the host's time stamp counter
+ *
+ * The guest's own counters have gone on: set each back by @ticks (vtr_set_tsc())
+ * before its vCPU runs.
+ *
+ * Return: 0; -EALREADY: they were not held.
+ */
+int vtr_vm_release_timers(struct vtr_vm *vm, uint64_t *ns, uint64_t *ticks);
+
+/**
  * vtr_vm_send_msi() - send a message signalled interrupt
  * @vm: the VM, made with VTR_IRQCHIP_MODULE
  * @address: as a device would write to

@@ -256,6 +256,23 @@ int vtr_vm_send_msi(struct vtr_vm *vm, uint64_t address, uint32_t data)
 			(unsigned long long)address, data);
 }
 
+int vtr_vm_hold_timers(struct vtr_vm *vm)
+{
+	struct vtr_hold_timers arg = { .size = sizeof(arg), .flags = VTR_TIMERS_HELD };
+
+	return vtr_call(vm->fd, VTR_VM_HOLD_TIMERS, &arg, "hold");
+}
+
+int vtr_vm_release_timers(struct vtr_vm *vm, uint64_t *ns, uint64_t *ticks)
+{
+	struct vtr_hold_timers arg = { .size = sizeof(arg) };
+	int ret = vtr_call(vm->fd, VTR_VM_HOLD_TIMERS, &arg, "release");
+
+	*ns = arg.ns;
+	*ticks = arg.tsc;
+	return ret;
+}
+
 int vtr_vm_set_slot(struct vtr_vm *vm, uint32_t slot, uint64_t gpa, void *hva,
 		    uint64_t bytes, uint32_t flags)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Output stream, raw terminal and escape key of the guest's console.
+ * Output stream, log and terminal of the guest's console.
  *
- * Read console.h first.
+ * Read console.h first, then terminal.h.
  *
  * Subtle: output is flushed byte by byte only at a line end or when the guest
  * stops to be read (stdio is line buffered); a full disk or a closed pipe is
@@ -11,21 +11,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "cli/options.h"
 #include "console.h"
 #include "libvitrine.h"
-
-static struct termios saved_terminal;
-static bool terminal_changed;
-
-static void restore_terminal(void)
-{
-	if (terminal_changed)
-		tcsetattr(STDIN_FILENO, TCSANOW, &saved_terminal);
-	terminal_changed = false;
-}
+#include "terminal.h"
 
 static int open_output(struct console *console, const char *where,
 		       bool to_stderr)
@@ -44,47 +36,57 @@ static int open_output(struct console *console, const char *where,
 	return 0;
 }
 
-int console_open(struct console *console, const char *where, bool to_stderr,
-		 bool input)
+static int open_log(struct console *console, const char *path)
+{
+	if (!path)
+		return 0;
+	console->log = fopen(path, "we");
+	return console->log ? 0 : vtr_error(errno, "--log %s: %s", path, strerror(errno));
+}
+
+int console_open(struct console *console, const struct options *options, bool input)
 {
 	int ret;
 
 	memset(console, 0, sizeof(*console));
-	ret = open_output(console, where, to_stderr);
-	if (ret)
-		return ret;
-	console->input = input && !strcmp(where, "stdio");
-	return 0;
+	console->wake_fd = -1;
+	/* Other commands than run have no option for it. */
+	ret = keys_parse(options->escape ? options->escape : KEYS_DEFAULT, &console->keys);
+	if (!ret)
+		ret = open_output(console, options->serial, options->json);
+	if (!ret)
+		ret = open_log(console, options->log);
+	console->input = !ret && input && !strcmp(options->serial, "stdio");
+	return ret;
 }
 
 void console_raw(struct console *console)
 {
-	static bool registered;
-	struct termios raw;
+	if (!console->input)
+		return;
+	console->raw = terminal_raw();
+	if (console->raw && console->keys.active)
+		fprintf(stderr, "vitrine: %s x ends the VM, %s ? lists the other keys\r\n",
+			keys_name(&console->keys), keys_name(&console->keys));
+}
 
-	if (!console->input || !isatty(STDIN_FILENO) ||
-	    tcgetattr(STDIN_FILENO, &saved_terminal))
-		return;
-	if (!registered)
-		atexit(restore_terminal);
-	registered = true;
-	raw = saved_terminal;
-	raw.c_iflag &= ~(ICRNL | IXON);
-	raw.c_lflag &= ~(ICANON | ECHO | ISIG | IEXTEN);
-	raw.c_cc[VMIN] = 1;
-	raw.c_cc[VTIME] = 0;
-	if (tcsetattr(STDIN_FILENO, TCSANOW, &raw))
-		return;
-	terminal_changed = true;
-	console->raw = true;
-	fprintf(stderr, "vitrine: Ctrl-A x ends the VM\r\n");
+void console_detach(struct console *console)
+{
+	console->input = false;
+	console->raw = false;
+	console->detached = console->out == stdout && !console->log;
+	if (console->out == stdout && console->log)
+		console->out = NULL;
 }
 
 void console_close(struct console *console)
 {
 	if (console->raw)
-		restore_terminal();
+		terminal_restore();
 	console->raw = false;
+	if (console->log && fclose(console->log))
+		fprintf(stderr, "vitrine: --log: %s\n", strerror(errno));
+	console->log = NULL;
 	if (!console->out)
 		return;
 	if (fflush(console->out) && !console->failed)
@@ -95,6 +97,36 @@ void console_close(struct console *console)
 	console->out = NULL;
 }
 
+/* For those who have attached to it. */
+static void keep(struct console *console, uint8_t byte)
+{
+	backlog_put(&console->backlog, byte);
+	if (console->wake_fd < 0 || console->woken)
+		return;
+	console->woken = true;
+	eventfd_write(console->wake_fd, 1);
+}
+
+static void write_log(struct console *console, uint8_t byte)
+{
+	if (putc(byte, console->log) != EOF && (byte != '\n' || !fflush(console->log)))
+		return;
+	fprintf(stderr, "vitrine: --log: %s; the rest is lost\n", strerror(errno));
+	fclose(console->log);
+	console->log = NULL;
+}
+
+/* A guest must not fill the host's disk when nobody looks. */
+static void limit_log(struct console *console)
+{
+	if (!console->detached || ++console->detached_bytes < CONSOLE_LOG_MAX)
+		return;
+	console->detached_bytes = 0;
+	fflush(console->out);
+	if (!ftruncate(STDOUT_FILENO, 0))
+		fprintf(console->out, "vitrine: the log had 16 MiB and begins anew\n");
+}
+
 void console_put(void *self, uint8_t byte)
 {
 	struct console *console = self;
@@ -103,8 +135,12 @@ void console_put(void *self, uint8_t byte)
 		console->tap(console->tap_context, byte);
 		return;
 	}
+	keep(console, byte);
+	if (console->log)
+		write_log(console, byte);
 	if (!console->out || console->failed)
 		return;
+	limit_log(console);
 	console->mid_line = byte != '\n';
 	if (putc(byte, console->out) == EOF ||
 	    ((byte == '\n' || console->raw) && fflush(console->out))) {
@@ -112,19 +148,4 @@ void console_put(void *self, uint8_t byte)
 		fprintf(stderr, "vitrine: guest console: %s; the rest of its output is lost\n",
 			strerror(errno));
 	}
-}
-
-enum console_key console_key(struct console *console, uint8_t byte)
-{
-	if (!console->raw)
-		return KEY_BYTE;
-	if (!console->escaped) {
-		console->escaped = byte == CONSOLE_ESCAPE;
-		return console->escaped ? KEY_NOTHING : KEY_BYTE;
-	}
-	console->escaped = false;
-	if (byte == 'x' || byte == 'X')
-		return KEY_QUIT;
-	/* Ctrl-A twice sends one; any other key is passed on alone. */
-	return KEY_BYTE;
 }

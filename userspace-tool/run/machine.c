@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "boot.h"
@@ -35,6 +36,7 @@ static void end_locked(struct machine *machine, enum outcome_kind kind,
 	vsnprintf(machine->outcome.sentence, sizeof(machine->outcome.sentence),
 		  fmt, args);
 	__atomic_store_n(&machine->stop, true, __ATOMIC_RELEASE);
+	pthread_cond_broadcast(&machine->change);
 	eventfd_write(machine->done_fd, 1);
 }
 
@@ -101,6 +103,7 @@ static int plug_pc(struct machine *machine)
 	struct bus *io = &machine->io;
 	int ret;
 
+	machine->plugged = true;
 	acpi_pm_init(&machine->pm, set_acpi_line, guest_off, machine);
 	rtc_init(&machine->rtc);
 	i8042_init(&machine->i8042, guest_reset, machine);
@@ -245,38 +248,21 @@ static int create_cpus(struct machine *machine, bool trace)
 	return ret;
 }
 
-int machine_create(struct machine *machine, const struct options *options,
-		   bool trace, bool input)
+/* From the image to the first instruction. */
+static int build(struct machine *machine)
 {
-	int ret;
+	int ret = load(machine);
 
-	memset(machine, 0, sizeof(*machine));
-	machine->options = options;
-	pthread_mutex_init(&machine->lock, NULL);
-	machine->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (machine->done_fd < 0)
-		ret = vtr_error(errno, "eventfd: %s", strerror(errno));
-	else
-		ret = vtr_open(NULL, &machine->dev);
-	if (!ret)
-		ret = console_open(&machine->console, options->serial,
-				   options->json, input);
-	if (!ret)
-		ret = plug_devices(machine);
-	if (!ret)
-		ret = load(machine);
-	if (!ret && machine->irqchip)
+	if (!ret && machine->irqchip && !machine->plugged)
 		ret = plug_pc(machine);
 	if (!ret)
-		ret = create_vm(machine, trace);
+		ret = create_vm(machine, machine->trace);
 	if (!ret)
-		ret = create_cpus(machine, trace);
-	if (ret)
-		machine_destroy(machine);
+		ret = create_cpus(machine, machine->trace);
 	return ret;
 }
 
-void machine_destroy(struct machine *machine)
+static void demolish(struct machine *machine)
 {
 	for (unsigned int i = 0; i < machine->nr_cpus; i++) {
 		vtr_trace_close(machine->cpus[i].trace);
@@ -285,9 +271,119 @@ void machine_destroy(struct machine *machine)
 	free(machine->cpus);
 	machine->cpus = NULL;
 	machine->nr_cpus = 0;
+	machine->nr_started = 0;
 	vtr_vm_destroy(machine->vm);
 	machine->vm = NULL;
 	guest_mem_exit(&machine->mem);
+}
+
+static uint64_t monotonic_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ull + now.tv_nsec / 1000000;
+}
+
+static void init_lock(struct machine *machine)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&machine->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&machine->change, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+int machine_create(struct machine *machine, const struct options *options,
+		   bool trace, bool input)
+{
+	int ret;
+
+	memset(machine, 0, sizeof(*machine));
+	machine->options = options;
+	machine->trace = trace;
+	machine->began_ms = monotonic_ms();
+	init_lock(machine);
+	machine->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (machine->done_fd < 0)
+		ret = vtr_error(errno, "eventfd: %s", strerror(errno));
+	else
+		ret = vtr_open(NULL, &machine->dev);
+	if (!ret)
+		ret = console_open(&machine->console, options, input);
+	if (!ret)
+		ret = plug_devices(machine);
+	if (!ret)
+		ret = build(machine);
+	if (ret)
+		machine_destroy(machine);
+	return ret;
+}
+
+int machine_restart(struct machine *machine)
+{
+	eventfd_t times;
+	int ret;
+
+	if (machine->on_restart)
+		machine->on_restart(machine);
+	/* While there is still a VM: a device that lets its line fall wants to tell it. */
+	pthread_mutex_lock(&machine->lock);
+	bus_reset(&machine->io);
+	bus_reset(&machine->mmio);
+	machine->halted = 0;
+	machine->input = (struct input){ 0 };
+	machine->outcome = (struct outcome){ 0 };
+	machine->again = false;
+	machine->resets++;
+	__atomic_store_n(&machine->stop, false, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&machine->lock);
+	eventfd_read(machine->done_fd, &times);
+	demolish(machine);
+	ret = build(machine);
+	if (!ret && machine->paused)
+		ret = vtr_vm_hold_timers(machine->vm);
+	return ret;
+}
+
+void machine_reset(struct machine *machine)
+{
+	machine->again = true;
+	machine_end(machine, OUTCOME_RESET, EXIT_RESET, "reset from outside");
+}
+
+int machine_press_power(struct machine *machine)
+{
+	if (!machine->irqchip)
+		return vtr_error(ENODEV, "the guest has no power button, which comes with --irqchip and with Linux: `vitrine stop --force` ends it");
+	if (machine->paused)
+		return vtr_error(EBUSY, "the VM is paused, so the guest can't notice its power button: `vitrine resume` it, or `vitrine stop --force`");
+	pthread_mutex_lock(&machine->lock);
+	acpi_pm_press(&machine->pm);
+	pthread_mutex_unlock(&machine->lock);
+	return 0;
+}
+
+uint64_t machine_uptime_ms(const struct machine *machine)
+{
+	return monotonic_ms() - machine->began_ms;
+}
+
+uint64_t machine_exits(const struct machine *machine)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < machine->nr_cpus; i++)
+		sum += __atomic_load_n(&vtr_vcpu_page(machine->cpus[i].vcpu)->exits,
+				       __ATOMIC_RELAXED);
+	return sum;
+}
+
+void machine_destroy(struct machine *machine)
+{
+	demolish(machine);
 	serial_exit(&machine->serial);
 	debug_exit_exit(&machine->debug_exit);
 	debug_console_exit(&machine->debug_console);
@@ -302,7 +398,29 @@ void machine_destroy(struct machine *machine)
 	if (machine->done_fd >= 0)
 		close(machine->done_fd);
 	machine->done_fd = -1;
+	pthread_cond_destroy(&machine->change);
 	pthread_mutex_destroy(&machine->lock);
+}
+
+const char *outcome_word(enum outcome_kind kind)
+{
+	static const char *const words[] = {
+		[OUTCOME_NONE] = "none",
+		[OUTCOME_HALTED] = "halted",
+		[OUTCOME_EXIT] = "exit",
+		[OUTCOME_OFF] = "off",
+		[OUTCOME_RESET] = "reset",
+		[OUTCOME_TRIPLE_FAULT] = "triple fault",
+		[OUTCOME_ENTRY_FAILED] = "entry failed",
+		[OUTCOME_STOPPED] = "stopped",
+		[OUTCOME_UNKNOWN_IO] = "unknown port",
+		[OUTCOME_TIMEOUT] = "time-out",
+		[OUTCOME_SIGNAL] = "signal",
+		[OUTCOME_QUIT] = "quit",
+		[OUTCOME_FAILED] = "failed",
+	};
+
+	return words[kind];
 }
 
 static bool is_failure(enum outcome_kind kind)

@@ -46,6 +46,9 @@ enum outcome_kind {
 	OUTCOME_FAILED,		/* the tool failed */
 };
 
+/* The word for it in JSON output. */
+const char *outcome_word(enum outcome_kind kind);
+
 struct outcome {
 	enum outcome_kind kind;
 	int status;		/* exit code of the program */
@@ -72,10 +75,22 @@ struct cpu {
 	bool halted;
 };
 
+#define INPUT_BYTES	256	/* as many are read at once */
+
+/* Bytes that somebody has typed, and that the serial port had no room for yet. */
+struct input {
+	uint8_t bytes[INPUT_BYTES + KEYS_LINE];
+	unsigned int at;
+	unsigned int nr;
+};
+
+struct server;
+
 /**
  * struct machine - a VM and all that belongs to it
  * @options: what the user asked for
- * @lock: guards the devices, @outcome, @halted, @marks and @said_unknown
+ * @lock: guards the devices, @outcome, @halted, @marks, @said_unknown, @threads,
+ *	@parked, and changes of @paused
  * @dev: the device
  * @vm: the VM
  * @mem: guest memory
@@ -89,6 +104,8 @@ struct cpu {
  * @pm, @rtc, @i8042, @pci: what else a PC has, if the guest is given one (@irqchip)
  * @said_unknown: an access to no device was reported
  * @console: where the guest's bytes go
+ * @input: what was typed
+ * @server: other processes control the VM through it, or NULL
  * @nr_cpus: vCPUs
  * @nr_started: vCPUs that begin at the entry point
  * @cpus: the vCPUs
@@ -98,7 +115,17 @@ struct cpu {
  * @stop: set when @outcome is; read without the lock
  * @done_fd: eventfd that wakes run_vm() when @outcome is set
  * @outcome: how it ended
+ * @trace: exits are recorded
+ * @plugged: the PC's devices are on the bus
+ * @again: the VM was reset from outside: begin again, whatever --on-reset says
+ * @resets: how often it has begun again
+ * @began_ms: when the machine was made
+ * @paused: no vCPU runs; run/pause.c
+ * @threads: threads of vCPUs
+ * @parked: those of them that wait for the end of a pause
+ * @change: @threads, @parked, @paused or @stop has changed
  * @on_return: a view's hook after each return from the module, or NULL
+ * @on_restart: the same, before the vCPUs of a machine that was reset go
  * @view: the view's own
  */
 struct machine {
@@ -120,6 +147,8 @@ struct machine {
 	struct pci pci;
 	bool said_unknown;
 	struct console console;
+	struct input input;
+	struct server *server;
 	unsigned int nr_cpus;
 	unsigned int nr_started;
 	struct cpu *cpus;
@@ -129,7 +158,17 @@ struct machine {
 	bool stop;
 	int done_fd;
 	struct outcome outcome;
+	bool trace;
+	bool plugged;
+	bool again;
+	unsigned int resets;
+	uint64_t began_ms;
+	bool paused;
+	unsigned int threads;
+	unsigned int parked;
+	pthread_cond_t change;
 	void (*on_return)(struct cpu *cpu);
+	void (*on_restart)(struct machine *machine);
 	void *view;
 };
 
@@ -141,6 +180,21 @@ struct machine {
 int machine_create(struct machine *machine, const struct options *options,
 		   bool trace, bool input);
 void machine_destroy(struct machine *machine);
+
+/*
+ * After a reset, when no vCPU runs: the guest begins again from its image, with
+ * memory and devices as at the start.  0 or a negative errno: it can't.
+ */
+int machine_restart(struct machine *machine);
+
+/* From outside: reset it, press its power button (-ENODEV: it has none). */
+void machine_reset(struct machine *machine);
+int machine_press_power(struct machine *machine);
+
+uint64_t machine_uptime_ms(const struct machine *machine);
+
+/* Exits of all vCPUs, as of the last time that each came up to the tool. */
+uint64_t machine_exits(const struct machine *machine);
 
 /* End the VM; the first caller's outcome counts. */
 void machine_end(struct machine *machine, enum outcome_kind kind, int status,
@@ -170,7 +224,41 @@ enum vcpu_next vcpu_once(struct cpu *cpu);
 /* This vCPU waits for nothing; the VM ends when all started ones do. */
 void vcpu_halt(struct cpu *cpu);
 
+/* ---- input.c: from whoever types to the serial port ---- */
+
+/*
+ * These bytes come next.  At most INPUT_BYTES, and not while machine_typing(), but for
+ * a line of KEYS_LINE: what does not fit is lost.
+ */
+void machine_type(struct machine *machine, const uint8_t *bytes, size_t nr);
+
+/* Are there bytes that the guest has not taken? */
+bool machine_typing(const struct machine *machine);
+
+/* Hand over what fits; to be called again a little later if machine_typing(). */
+void machine_feed(struct machine *machine);
+
+/* ---- pause.c ---- */
+
+/* Stop all vCPUs and the guest's time; only the main thread.  0 or a negative errno. */
+int machine_pause(struct machine *machine);
+int machine_resume(struct machine *machine);
+
+/* A vCPU's thread, before it enters the guest: wait as long as the machine is paused. */
+void machine_park(struct machine *machine);
+
 /* ---- run_vm.c ---- */
+
+#define KICK_SIGNAL	SIGUSR1
+
+/* Make a vCPU's thread come up from the guest soon. */
+void kick_cpu(struct cpu *cpu);
+
+/*
+ * Leave the terminal, or the program that has started this one; the VM goes on.
+ * There must be a server and a front (front.h).  0 or a negative errno.
+ */
+int run_vm_detach(struct machine *machine);
 
 /* Run all started vCPUs on threads until the VM ends. */
 void run_vm(struct machine *machine);

@@ -47,14 +47,8 @@ static void on_return(struct cpu *cpu)
 	pthread_mutex_unlock(&watcher->lock);
 }
 
-void watcher_attach(struct watcher *watcher, struct machine *machine)
-{
-	pthread_mutex_init(&watcher->lock, NULL);
-	machine->view = watcher;
-	machine->on_return = on_return;
-}
-
-void watcher_finish(struct watcher *watcher, struct machine *machine)
+/* The last records of rings that go; those of the next life begin a row of their own. */
+static void drain_all(struct watcher *watcher, struct machine *machine)
 {
 	struct exit_row row;
 
@@ -65,7 +59,27 @@ void watcher_finish(struct watcher *watcher, struct machine *machine)
 		if (exit_builder_flush(&watcher->builders[i], &row) &&
 		    watcher->row)
 			watcher->row(watcher->context, &row);
+		exit_builder_break(&watcher->builders[i]);
 	}
+}
+
+static void on_restart(struct machine *machine)
+{
+	drain_all(machine->view, machine);
+}
+
+void watcher_attach(struct watcher *watcher, struct machine *machine)
+{
+	pthread_mutex_init(&watcher->lock, NULL);
+	machine->view = watcher;
+	machine->on_return = on_return;
+	machine->on_restart = on_restart;
+}
+
+void watcher_finish(struct watcher *watcher, struct machine *machine)
+{
+	drain_all(watcher, machine);
 	machine->on_return = NULL;
+	machine->on_restart = NULL;
 	pthread_mutex_destroy(&watcher->lock);
 }

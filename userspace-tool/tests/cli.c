@@ -4,6 +4,7 @@
  *
  * Read cli.h first.
  */
+#include <dirent.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -27,6 +28,24 @@ static char *paths[MAX_PATHS];
 static unsigned int nr_paths;
 static pid_t owner;
 
+/* What the tool has left beside its sockets, which are gone. */
+static void remove_sockets(void)
+{
+	char path[600], file[900];
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/vitrine", directory);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
+		unlink(file);
+	}
+	if (dir)
+		closedir(dir);
+	rmdir(path);
+}
+
 static void remove_files(void)
 {
 	if (getpid() != owner)
@@ -36,6 +55,7 @@ static void remove_files(void)
 		rmdir(paths[i]);
 		free(paths[i]);
 	}
+	remove_sockets();
 	rmdir(directory);
 	free(directory);
 }
@@ -54,13 +74,24 @@ static void make_directory(void)
 	}
 }
 
+static void need_directory(void)
+{
+	if (owner)
+		return;
+	owner = getpid();
+	make_directory();
+	atexit(remove_files);
+}
+
+void cli_use_directory(void)
+{
+	need_directory();
+	setenv("XDG_RUNTIME_DIR", directory, 1);
+}
+
 const char *temp_path(const char *name)
 {
-	if (!owner) {
-		owner = getpid();
-		make_directory();
-		atexit(remove_files);
-	}
+	need_directory();
 	for (unsigned int i = 0; i < nr_paths; i++) {
 		if (!strcmp(strrchr(paths[i], '/') + 1, name))
 			return paths[i];
@@ -107,6 +138,7 @@ static FILE *input_file(const char *input)
 
 static void child(char **argv, int argc, int in, FILE *out, FILE *err)
 {
+	cli_use_directory();
 	dup2(in, STDIN_FILENO);
 	dup2(fileno(out), STDOUT_FILENO);
 	dup2(fileno(err), STDERR_FILENO);
@@ -125,6 +157,36 @@ static int wait_for(pid_t pid)
 		waited_ms += 2;
 	}
 	return status;
+}
+
+int cli_start(const char *log, const char *first, ...)
+{
+	char *argv[MAX_ARGS] = { (char *)"vitrine", (char *)first };
+	FILE *out = fopen(temp_path(log), "we"), *in = fopen("/dev/null", "re");
+	int argc = 2;
+	va_list args;
+	pid_t pid;
+
+	if (!out || !in)
+		exit(99);
+	va_start(args, first);
+	while (argc < MAX_ARGS - 1 && (argv[argc] = va_arg(args, char *)))
+		argc++;
+	va_end(args);
+	fflush(NULL);
+	pid = fork();
+	if (!pid)
+		child(argv, argc, fileno(in), out, out);
+	fclose(out);
+	fclose(in);
+	return pid;
+}
+
+int cli_finish(int pid)
+{
+	int status = wait_for(pid);
+
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
 static const struct cli *run(int in, int signal, const char *first,

@@ -4,7 +4,7 @@
  *
  * cli() forks, calls vitrine_main() with the fake as it is, and catches what
  * it prints and its exit code.  A leak found by the sanitizer changes the exit
- * code, so it fails the test.
+ * code, so it fails the test.  XDG_RUNTIME_DIR is the test's own directory.
  */
 #ifndef VITRINE_CLI_H
 #define VITRINE_CLI_H
@@ -38,6 +38,16 @@ const struct cli *cli_signalled(int signal, const char *first, ...)
 const struct cli *cli_with_keys(const char *keys, const char *first, ...)
 	__attribute__((sentinel));
 bool cli_terminal_restored(void);
+
+/*
+ * The tool behind, with its output in the file of this name (temp_path()), and without
+ * a terminal; cli_finish() waits for its end and returns its exit code.
+ */
+int cli_start(const char *log, const char *first, ...) __attribute__((sentinel));
+int cli_finish(int pid);
+
+/* The test itself uses the directory as XDG_RUNTIME_DIR, too. */
+void cli_use_directory(void);
 
 /* Path of a file in the test's own directory (removed at exit). */
 const char *temp_path(const char *name);

@@ -45,6 +45,12 @@ static int fake_close(int fd)
 	if (fd < FAKE_FD)
 		return fail(EBADF);
 	fake.closed++;
+	if (fd == FD_VM) {
+		fake.vm_exists = false;
+		fake.nr_slots = 0;
+	}
+	if (fd >= FD_VCPU)
+		fake.cpus[fd - FD_VCPU].exists = false;
 	return 0;
 }
 
@@ -103,7 +109,7 @@ static int get_caps(struct vtr_caps *caps)
 
 static int create_vm(const struct vtr_create_vm *arg)
 {
-	if (arg->size != sizeof(*arg) || arg->irqchip || arg->pad ||
+	if (arg->size != sizeof(*arg) || arg->irqchip > VTR_IRQCHIP_MODULE || arg->pad ||
 	    arg->flags & ~(VTR_VM_TRACE | VTR_VM_TRACE_WHOLE))
 		return fail(EINVAL);
 	for (const char *c = arg->name; *c; c++) {
@@ -112,6 +118,8 @@ static int create_vm(const struct vtr_create_vm *arg)
 	}
 	fake.vm = *arg;
 	fake.vm_exists = true;
+	fake.created++;
+	fake.held = false;
 	for (unsigned int i = 0; i < FAKE_MAX_CPUS; i++)
 		fake.cpus[i].ring->enabled = arg->flags & VTR_VM_TRACE;
 	return FD_VM;
@@ -194,6 +202,7 @@ static int create_vcpu(const struct vtr_create_vcpu *arg)
 	cpu->exists = true;
 	/* The reset state, as far as the tool looks at it. */
 	cpu->regs.rip = 0xfff0;
+	cpu->tsc = (struct vtr_tsc){ .khz = 10000 };
 	cpu->regs.rflags = 2;
 	cpu->sregs.cr0 = 0x60000010;
 	cpu->sregs.seg[VTR_CS].base = 0xffff0000;
@@ -244,6 +253,8 @@ struct record {
 	void *payload;
 };
 
+#define NR_RECORDS	6
+
 static unsigned int list_records(struct fake_cpu *cpu, struct record *records)
 {
 	records[0] = (struct record){ VTR_STATE_REGS, sizeof(cpu->regs),
@@ -256,13 +267,14 @@ static unsigned int list_records(struct fake_cpu *cpu, struct record *records)
 				      &cpu->events };
 	records[4] = (struct record){ VTR_STATE_DEBUG, sizeof(cpu->debug_regs),
 				      &cpu->debug_regs };
-	return 5;
+	records[5] = (struct record){ VTR_STATE_TSC, sizeof(cpu->tsc), &cpu->tsc };
+	return NR_RECORDS;
 }
 
 static int get_state(struct fake_cpu *cpu, struct vtr_state_buffer *arg)
 {
 	char *out = (char *)(uintptr_t)arg->buffer;
-	struct record records[5];
+	struct record records[NR_RECORDS];
 	uint32_t needed = 0, room = arg->bytes;
 	unsigned int nr = list_records(cpu, records);
 
@@ -291,7 +303,7 @@ static int set_state(struct fake_cpu *cpu, struct vtr_state_buffer *arg)
 {
 	const char *in = (const char *)(uintptr_t)arg->buffer;
 	struct vtr_state_header head;
-	struct record records[5];
+	struct record records[NR_RECORDS];
 	unsigned int nr = list_records(cpu, records);
 
 	for (uint32_t at = 0; at < arg->bytes;
@@ -611,6 +623,30 @@ static int vcpu_ioctl(struct fake_cpu *cpu, unsigned long request, void *arg)
 	}
 }
 
+static int irq_line(const struct vtr_irq_line *arg)
+{
+	if (!fake.vm.irqchip)
+		return fail(ENODEV);
+	if (arg->size != sizeof(*arg) || arg->flags || arg->line >= 24 || arg->level > 1)
+		return fail(EINVAL);
+	fake.line[arg->line] = arg->level;
+	return 0;
+}
+
+static int hold_timers(struct vtr_hold_timers *arg)
+{
+	if (arg->size != sizeof(*arg) || arg->flags & ~VTR_TIMERS_HELD || arg->ns || arg->tsc)
+		return fail(EINVAL);
+	if (fake.held == !!arg->flags)
+		return fail(EALREADY);
+	fake.held = arg->flags;
+	if (!fake.held) {
+		arg->ns = 5000000;
+		arg->tsc = 50000;
+	}
+	return 0;
+}
+
 static int vm_ioctl(unsigned long request, void *arg)
 {
 	switch (request) {
@@ -628,8 +664,10 @@ static int vm_ioctl(unsigned long request, void *arg)
 	case VTR_VM_SET_CPUID:
 		return set_cpuid(arg);
 	case VTR_VM_IRQ_LINE:
+		return irq_line(arg);
+	case VTR_VM_HOLD_TIMERS:
+		return hold_timers(arg);
 	case VTR_VM_MSI:
-		/* create_vm() gives nobody interrupt controllers. */
 		return fail(ENODEV);
 	default:
 		return fail(ENOTTY);

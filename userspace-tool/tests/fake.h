@@ -7,7 +7,8 @@
  * itself like the module, leaving the same trace records.  State records, raw
  * fields and slots are kept, so that what the tool sets can be checked.
  *
- * Subtle: no guest code runs; registers change only as the script says.
+ * Subtle: no guest code runs; registers change only as the script says.  A VM that
+ * is made again goes on in the script.
  */
 #ifndef VITRINE_FAKE_H
 #define VITRINE_FAKE_H
@@ -61,6 +62,7 @@ struct fake_cpu {
 	struct vtr_debug_regs debug_regs;
 	uint64_t pending_dbg;
 	struct vtr_msr msrs[2];
+	struct vtr_tsc tsc;
 	struct fake_step steps[FAKE_MAX_STEPS];
 	unsigned int at;
 	uint64_t exits;
@@ -85,6 +87,9 @@ struct fake {
 	uint64_t tsc;
 	struct vtr_create_vm vm;
 	bool vm_exists;
+	unsigned int created;		/* VMs so far */
+	bool held;			/* VTR_VM_HOLD_TIMERS */
+	bool line[24];			/* as VTR_VM_IRQ_LINE has set them */
 	struct vtr_slot slots[8];
 	unsigned int nr_slots;
 	struct vtr_cpuid_entry cpuid[8];	/* set by the program */

@@ -107,7 +107,7 @@ static void test_help(void)
 {
 	static const char *const commands[] = {
 		"doctor", "run", "step", "exits", "vmcs", "ept", "ps",
-		"explain",
+		"explain", "console", "stop", "reset", "pause", "resume",
 	};
 
 	fresh();
@@ -538,9 +538,9 @@ static void test_debugfs(void)
 	c = cli("ps", "--debugfs", top, NULL);
 	is_num(c->status, 0, "ps");
 	is_str(c->out,
-	       "id  name   pid  vcpus  state  exits\n"
-	       " 3  alpha   99      2  dead       8\n"
-	       "12  beta     7      1  alive      0\n", "sorted, with sums");
+	       "id  name   pid  state  vcpus  memory  uptime  exits\n"
+	       " 3  alpha   99  dead       2       -       -      8\n"
+	       "12  beta     7  alive      1       -       -      0\n", "sorted, with sums");
 	c = cli("ps", "--json", "--debugfs", top, NULL);
 	has(c->out, "\"dead_reason\":\"a story\"", "ps --json");
 	c = cli("exits", "--vm", "alpha", "--debugfs", top, NULL);

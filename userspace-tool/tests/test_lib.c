@@ -177,7 +177,7 @@ static void test_state(void)
 	struct vtr_regs regs;
 	struct vtr_sregs sregs;
 	struct vtr_msr *msrs;
-	struct vtr_tsc tsc = { 0 };
+	struct vtr_io_state io = { 0 };
 	const struct vtr_state_header *head = NULL;
 	unsigned int nr, records = 0;
 	uint32_t bytes;
@@ -191,9 +191,9 @@ static void test_state(void)
 	is_num(fake.cpus[0].regs.rip, 0x7c00, "arrives");
 	is_num(vtr_get_sregs(vcpu, &sregs), 0, "segment registers");
 	is_num(sregs.cr0, 0x60000010, "as after reset");
-	is_num(vtr_get_tsc(vcpu, &tsc), -ENOENT, "a record that is not given");
-	is_num(vtr_set_tsc(vcpu, &tsc), -EINVAL, "a record that is refused");
-	has(vtr_last_error(), "record with id 7", "is named by its id");
+	is_num(vtr_get_io_state(vcpu, &io), -ENOENT, "a record that is not given");
+	is_num(vtr_set_io_state(vcpu, &io), -EINVAL, "a record that is refused");
+	has(vtr_last_error(), "record with id 8", "is named by its id");
 	is_num(vtr_get_msrs(vcpu, &msrs, &nr), 0, "MSRs");
 	is_num(nr, 2, "as many as there are");
 	is_num(vtr_set_msrs(vcpu, msrs, nr), 0, "set");
@@ -201,7 +201,7 @@ static void test_state(void)
 	is_num(vtr_vcpu_get_state(vcpu, 0, &all, &bytes), 0, "all records");
 	while ((head = vtr_state_next(all, bytes, head)))
 		records++;
-	is_num(records, 5, "are five here");
+	is_num(records, 6, "are six here");
 	is_num(vtr_vcpu_set_state(vcpu, all, bytes), 0, "and can be set");
 	ok(!vtr_state_next(all, 4, NULL), "half a header is no record");
 	free(all);

@@ -10,6 +10,7 @@ machine.  Nothing is saved or restored inside of the guest: it boots each time.
 import argparse
 import gzip
 import hashlib
+import lzma
 import pathlib
 import subprocess
 import sys
@@ -30,7 +31,15 @@ HOST_MEMORY = 512
 CLOCK = 100
 
 
-def initrd(command: str | None) -> bytes:
+def module(place: pathlib.Path, name: str) -> bytes:
+    """A module of the kernel's package; later kernels have them compressed."""
+    for found in (place / "modules").rglob(f"{name}.ko*"):
+        data = found.read_bytes()
+        return lzma.decompress(data) if found.suffix == ".xz" else data
+    raise Failure(f"{place}/modules has no module {name}")
+
+
+def initrd(command: str | None, kernel: pathlib.Path) -> bytes:
     """Debian's busybox, the programs of linux-guest/, and what is to be run."""
     root = cpio.Archive()
     for name in ("bin", "dev", "proc", "sys", "tmp", "root"):
@@ -40,6 +49,9 @@ def initrd(command: str | None) -> bytes:
     root.file("bin/busybox", pathlib.Path(image.BUSYBOX).read_bytes(), 0o755)
     end = image.compiled("end", GUEST, ["end.c"], ["-O2", "-static", "-s", "-Wall", "-Wextra"])
     root.file("bin/end", end.read_bytes(), 0o755)
+    for name in ("button", "evdev"):        # without them the power button does nothing
+        root.file(f"lib/{name}.ko", module(kernel, name))
+    root.file("etc/acpi/PWRF/00000080", b"#!/bin/sh\npoweroff -f\n", 0o755)
     root.file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
     if command is not None:
         root.file("command", command.encode() + b"\n")
@@ -84,6 +96,9 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     # the slice (start.sh).
     parser.add_argument("--host-cpus", type=int, default=2, metavar="N",
                         help="processors of the machine around it")
+    parser.add_argument("--script", metavar="PATH",
+                        help="run this script of the machine instead of one guest; it finds "
+                             "/root/vmlinuz and /root/initrd")
     parser.add_argument("--timeout", type=int, default=1800, metavar="S",
                         help="seconds until the machine is stopped")
     parser.add_argument("command", nargs="?", metavar="CMD", help="what a shell in the guest runs")
@@ -94,7 +109,7 @@ def main(argv: list[str]) -> int:
     options = arguments(argv)
     vmlinuz = checked_kernel(options.guest)
     with tempfile.NamedTemporaryFile(prefix="vitrine-initrd-") as disk:
-        disk.write(initrd(options.command))
+        disk.write(initrd(options.command, kernels.get(options.guest).place))
         disk.flush()
         words = ["console=ttyS0", *options.append.split()]
         run = [NESTED / "run", "--quiet", "--kernel", options.host, "--cpus", options.host_cpus,
@@ -104,9 +119,10 @@ def main(argv: list[str]) -> int:
                "--file", f"{GUEST / 'start.sh'}:/root/start.sh",
                *(word for path in options.file
                  for word in ("--file", f"{path}:/root/{pathlib.Path(path).name}")),
-               *([] if options.command is not None else ["--shell"]), "--",
-               "sh", "/root/start.sh", options.tool, "--cpus", options.guest_cpus,
-               "--memory", f"{options.guest_memory}M", *options.option, "--", *words]
+               *(["--shell"] if options.command is None and not options.script else []), "--",
+               *(["sh", options.script] if options.script else
+                 ["sh", "/root/start.sh", options.tool, "--cpus", options.guest_cpus,
+                  "--memory", f"{options.guest_memory}M", *options.option, "--", *words])]
         return subprocess.run([str(word) for word in run], check=False).returncode
 
 
