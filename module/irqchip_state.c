@@ -71,6 +71,7 @@ static void set_lapic(struct vtr_vm *vm, const struct vtr_lapic_state *s)
 	fill_lapic(s, vcpu->apic_id, &vcpu->lapic);
 	/* The host's timer is set when it runs; one that expires before finds nothing. */
 	vcpu->lapic_due = 0;
+	/* No thread works on the vCPU: any_vcpu_works(). */
 	vcpu->cr8 = vcpu->lapic.reg[VTR_LAPIC_TPR] >> 4;
 }
 
