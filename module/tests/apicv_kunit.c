@@ -18,6 +18,7 @@
 static const struct vtr_exit halts = {
 	.kind = VTR_HW_HLT, .hw_reason = FAKE_HLT_REASON, .insn_bytes = 1,
 };
+
 static const struct vtr_exit goes_on = { .kind = VTR_HW_NOTICE };
 
 static int start(struct kunit *test)

@@ -221,13 +221,15 @@ GUEST(runs_in_page, 64, READ(0x30, 0) "jmp *%r15");
 static void code_is_not_fetched_from_it(void)
 {
 	for (unsigned int level = 0; level <= 1; level++) {
+		const char *sentence;
 		struct vcpu *vcpu;
 
 		set_apicv_level(level);
 		vcpu = start_irq_guest(&guest_runs_in_page, 0);
 		REQUIRE(run_to(vcpu, VTR_EXIT_STOPPED));
-		CHECK_MSG(strstr(vcpu->run->sentence, "fetch from guest physical address 0xfee00000"),
-			  "%s", vcpu->run->sentence);
+		sentence = vcpu->run->sentence;
+		CHECK_MSG(strstr(sentence, "fetch from guest physical address 0xfee00000"),
+			  "%s", sentence);
 	}
 }
 
