@@ -50,7 +50,7 @@ int vtr_irqchip_set_line(struct vtr_vm *vm, const struct vtr_irq_line *args);
 int vtr_irqchip_send_msi(struct vtr_vm *vm, const struct vtr_msi *args);
 void vtr_irqchip_deliver(struct vtr_vcpu *vcpu);
 bool vtr_irqchip_rests(struct vtr_vcpu *vcpu);
-void vtr_irqchip_wait(struct vtr_vcpu *vcpu);
+bool vtr_irqchip_wait(struct vtr_vcpu *vcpu);
 
 /* irqchip_access.c: registers, as the guest reaches them */
 bool vtr_irqchip_port(struct vtr_vcpu *vcpu, u16 port, unsigned int bytes, bool in, u64 *data);

@@ -118,7 +118,11 @@ int vtr_vm_create(const struct vtr_create_vm *args)
 	struct vtr_vm *vm;
 	int fd;
 
-	if (args->flags & ~VTR_VM_TRACE || args->irqchip > VTR_IRQCHIP_MODULE || args->pad)
+	if (args->flags & ~(VTR_VM_TRACE | VTR_VM_TELL_HALT) ||
+	    args->irqchip > VTR_IRQCHIP_MODULE || args->pad)
+		return -EINVAL;
+	/* Without controllers each HLT is told. */
+	if (args->flags & VTR_VM_TELL_HALT && args->irqchip != VTR_IRQCHIP_MODULE)
 		return -EINVAL;
 	if (check_name(args->name))
 		return -EINVAL;

@@ -92,7 +92,7 @@ struct vtr_policy {
  * @ref: held by the VM fd and by each vCPU
  * @link: place in the list of VMs
  * @id: number, unique among the VMs that live
- * @flags: VTR_VM_TRACE
+ * @flags: VTR_VM_*
  * @name: set at creation
  * @pid: creator, for showing
  * @tsc_offset: what a new vCPU adds to the host's time stamp counter
@@ -198,6 +198,7 @@ enum vtr_pending {
  * @lapic_due: when its timer expires, ns, as of the last time it was armed
  * @lapic_timer: its timer
  * @rest_wait: its thread sleeps here while the guest is halted or not started
+ * @deaf: only INIT, a start-up IPI or an NMI end its rest, and none has come
  * @run: the shared page
  * @ring: the trace ring, header page first
  * @snapshot_lock: one reader at a time
@@ -248,6 +249,7 @@ struct vtr_vcpu {
 	u64 lapic_due;
 	struct hrtimer lapic_timer;
 	wait_queue_head_t rest_wait;
+	bool deaf;
 
 	struct vtr_run *run;
 	struct vtr_trace_ring *ring;

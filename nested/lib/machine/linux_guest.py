@@ -20,7 +20,7 @@ from .errors import Failure
 from .kernels import NESTED
 
 GUEST = NESTED / "linux-guest"
-GUESTS = ("6.1", "6.12")
+GUESTS = ("6.1", "6.1-generic", "6.12")
 HOST_MEMORY = 256               # MB that the host wants beside its guest
 # A stock kernel ticks 250 times a second on each CPU, beside the host's own ticks: a slow
 # clock would have time for nothing else.
@@ -45,7 +45,7 @@ def initrd(command: str | None) -> bytes:
 
 def checked_kernel(name: str) -> pathlib.Path:
     """The package's vmlinuz; say what it is."""
-    place = kernels.get(name).place
+    place = kernels.find(name)
     vmlinuz = place / "vmlinuz"
     wanted = (place / "vmlinuz.sha256").read_text().split()[0]
     found = hashlib.sha256(vmlinuz.read_bytes()).hexdigest()
