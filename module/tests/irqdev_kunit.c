@@ -117,11 +117,28 @@ static void a_level_is_sent_until_it_is_low(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vtr_ioapic_next(&io, &m));
 }
 
+static void nmi_and_init_reach_the_deaf(struct kunit *test)
+{
+	struct vtr_ioapic io;
+
+	vtr_ioapic_reset(&io);
+	KUNIT_EXPECT_FALSE(test, vtr_ioapic_wakes_deaf(&io));
+	route(&io, 4, 0x51, 0);
+	KUNIT_EXPECT_FALSE(test, vtr_ioapic_wakes_deaf(&io));
+	route(&io, 23, VTR_DELIVER_NMI << 8 | MASKED, 0);
+	KUNIT_EXPECT_FALSE(test, vtr_ioapic_wakes_deaf(&io));
+	route(&io, 23, VTR_DELIVER_NMI << 8, 0);
+	KUNIT_EXPECT_TRUE(test, vtr_ioapic_wakes_deaf(&io));
+	route(&io, 23, VTR_DELIVER_INIT << 8 | LEVEL, 0);
+	KUNIT_EXPECT_TRUE(test, vtr_ioapic_wakes_deaf(&io));
+}
+
 static struct kunit_case ioapic_cases[] = {
 	KUNIT_CASE(pins_begin_masked),
 	KUNIT_CASE(an_edge_is_sent_once),
 	KUNIT_CASE(an_edge_at_a_masked_pin_is_lost),
 	KUNIT_CASE(a_level_is_sent_until_it_is_low),
+	KUNIT_CASE(nmi_and_init_reach_the_deaf),
 	{}
 };
 

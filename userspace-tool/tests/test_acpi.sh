@@ -6,7 +6,7 @@
 # usage: test_acpi.sh BUILDDIR    (called by run.sh)
 #
 # Each table is taken apart, and what comes out must compile again: without an error, a
-# warning or a remark, to the same bytes.  The RSDP and the XSDT hold addresses only.
+# warning or a remark, and to the same table.  The RSDP holds addresses only.
 set -u
 build=$1
 dir=$(mktemp -d)
@@ -14,6 +14,7 @@ trap 'rm -rf "$dir"' EXIT
 number=0
 failed=0
 
+# shellcheck disable=SC2317 # the comparing functions are called by name
 result() { # STATUS WHAT FILE
 	number=$((number + 1))
 	if [ "$1" = 0 ]; then
@@ -25,10 +26,17 @@ result() { # STATUS WHAT FILE
 	fi
 }
 
-# A table that says where others are gets its length and checksum from the compiler; so
-# does each, for they are computed anew.
+# The compiler puts its own name and version into the header, and a checksum for them.
 same_bytes() { # TABLE
-	cmp "$dir/$1.dat" "$dir/$1.aml" >"$dir/$1.cmp" 2>&1
+	[ "$(stat -c %s "$1.dat")" = "$(stat -c %s "$1.aml")" ] &&
+		! cmp -l "$1.dat" "$1.aml" | awk '$1 != 10 && ($1 < 29 || $1 > 36)' | grep .
+}
+
+# Byte code may be written shorter: it is the same if it reads the same.
+same_text() { # TABLE
+	cp "$1.aml" again.aml
+	iasl -d again.aml >again.log 2>&1
+	diff <(sed '1,/^ [*][/]/d' "$1.dsl") <(sed '1,/^ [*][/]/d' again.dsl)
 }
 
 "$build/check/test_pc" --tables "$dir" >"$dir/log" 2>&1
@@ -40,14 +48,16 @@ if ! PATH=$PATH:/usr/sbin type -P iasl >/dev/null; then
 	exit 1
 fi
 cd "$dir" || exit 1
-for table in DSDT FACP APIC FACS; do
+for table in DSDT FACP APIC FACS XSDT; do
 	iasl -d "$table.dat" >"$table.apart" 2>&1 && ! grep -qiE 'error|warning|invalid|incorrect' "$table.apart"
 	result $? "iasl takes the $table apart" "$table.apart"
-	iasl -p "$table" "$table.dsl" >"$table.again" 2>&1 &&
+	iasl -oa -p "$table" "$table.dsl" >"$table.again" 2>&1 &&
 		grep -q '0 Errors, 0 Warnings, 0 Remarks' "$table.again"
 	result $? "what comes out compiles without a remark" "$table.again"
-	same_bytes "$table"
-	result $? "to the same bytes" "$table.cmp"
+	how=same_bytes
+	[ $table != DSDT ] || how=same_text
+	$how "$table" >"$table.differs" 2>&1
+	result $? "to the same table" "$table.differs"
 done
 # A damaged table is noticed: else all of this would say nothing.
 printf '\377' | dd of=DSDT.dat bs=1 seek=60 conv=notrunc 2>/dev/null
