@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "acpi.h"
 #include "libvitrine.h"
 #include "load.h"
 
@@ -248,6 +249,17 @@ static int check_entry(const struct loader *loader)
 	return 0;
 }
 
+/* With a PC's devices a kernel looks for ACPI's tables where they are. */
+static int write_multiboot(struct loader *loader)
+{
+	uint64_t rsdp;
+	int ret = multiboot_write_info(loader);
+
+	if (!ret && loader->options->irqchip && guest_mem_has(loader->mem, ACPI_AT, ACPI_BYTES))
+		ret = acpi_write(loader, loader->options->cpus.value, &rsdp);
+	return ret;
+}
+
 static int load_image(struct loader *loader)
 {
 	int ret = choose_format(loader);
@@ -257,7 +269,7 @@ static int load_image(struct loader *loader)
 	if (!ret && loader->mode != MODE_REAL)
 		ret = place_boot_area(loader);
 	if (!ret && loader->format == FORMAT_MULTIBOOT)
-		ret = multiboot_write_info(loader);
+		ret = write_multiboot(loader);
 	else if (!ret && loader->format == FORMAT_LINUX)
 		ret = linux_write_info(loader);
 	else if (!ret && loader->format == FORMAT_PVH)
