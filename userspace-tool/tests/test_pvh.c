@@ -59,6 +59,7 @@ static void fresh(void)
 		.notes = {
 			.p_type = PT_NOTE, .p_offset = offsetof(struct file, first),
 			.p_filesz = sizeof(file) - offsetof(struct file, first),
+			.p_memsz = sizeof(file) - offsetof(struct file, first),
 		},
 		.first = { .n_namesz = 4, .n_descsz = 1, .n_type = 18 },
 		.first_name = "GNU",
