@@ -135,6 +135,8 @@ struct vtr_caps {
  * @flags: VTR_VM_TRACE: each vCPU records its exits in the trace ring;
  *	VTR_VM_TRACE_WHOLE: and RUN returns with VTR_EXIT_TRACE before a record of the
  *	same call is overwritten (it needs VTR_VM_TRACE)
+ *	VTR_VM_TELL_HALT: RUN returns with VTR_EXIT_HLT when nothing inside of the VM
+ *	can wake any vCPU (only with VTR_IRQCHIP_MODULE)
  * @irqchip: who has the interrupt controllers: VTR_IRQCHIP_USER: the program, which
  *	injects by VTR_VCPU_INJECT; VTR_IRQCHIP_MODULE: local APICs, I/O APIC, 8259 and
  *	8254 are in the module, lines are set by VTR_VM_IRQ_LINE, HLT waits in the
@@ -147,6 +149,7 @@ struct vtr_create_vm {
 	__u32 flags;
 #define VTR_VM_TRACE		(1u << 0)
 #define VTR_VM_TRACE_WHOLE	(1u << 1)
+#define VTR_VM_TELL_HALT	(1u << 2)
 	__u32 irqchip;
 #define VTR_IRQCHIP_USER	0
 #define VTR_IRQCHIP_MODULE	1

@@ -183,6 +183,25 @@ int vtr_ioapic_vector(const struct vtr_ioapic *io, unsigned int pin)
 	return io->redirection[pin] & ENTRY_MASKED ? -1 : (u8)io->redirection[pin];
 }
 
+/**
+ * vtr_ioapic_wakes_deaf() - can a pin bring what a processor takes with interrupts off?
+ * @io: the I/O APIC
+ *
+ * Return: a pin is open and its entry sends an NMI or INIT.
+ */
+bool vtr_ioapic_wakes_deaf(const struct vtr_ioapic *io)
+{
+	for (unsigned int pin = 0; pin < VTR_IOAPIC_PINS; pin++) {
+		u64 entry = io->redirection[pin];
+		unsigned int mode = entry >> 8 & 7;
+
+		if (!(entry & ENTRY_MASKED) &&
+		    (mode == VTR_DELIVER_NMI || mode == VTR_DELIVER_INIT))
+			return true;
+	}
+	return false;
+}
+
 /* Has pin @pin something to send? */
 static bool wants_to_send(const struct vtr_ioapic *io, unsigned int pin)
 {

@@ -39,6 +39,7 @@ u32 vtr_ioapic_read(const struct vtr_ioapic *io, u32 offset);
 void vtr_ioapic_write(struct vtr_ioapic *io, u32 offset, u32 value);
 void vtr_ioapic_set_line(struct vtr_ioapic *io, unsigned int pin, bool high);
 void vtr_ioapic_eoi(struct vtr_ioapic *io, u8 vector);
+bool vtr_ioapic_wakes_deaf(const struct vtr_ioapic *io);
 int vtr_ioapic_vector(const struct vtr_ioapic *io, unsigned int pin);
 bool vtr_ioapic_next(const struct vtr_ioapic *io, unsigned int *pin,
 		     struct vtr_irq_message *message);

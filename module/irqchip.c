@@ -43,6 +43,8 @@ static void tell(struct vtr_vcpu *vcpu)
 {
 	int cpu;
 
+	/* Perhaps not: its thread looks. */
+	vcpu->deaf = false;
 	set_bit(VTR_REQ_EVENT, &vcpu->requests);
 	/* Request before mode: see enum vtr_vcpu_mode. */
 	smp_mb__after_atomic();
@@ -611,6 +613,19 @@ static bool event_for_halted(struct vtr_vcpu *vcpu)
 	       (next_vector(vcpu) >= 0 && vtr_backend->can_inject(vcpu, VTR_EVENT_INTERRUPT));
 }
 
+static bool rests(const struct vtr_vcpu *vcpu)
+{
+	return vcpu->activity == VTR_HALTED || vcpu->activity == VTR_WAIT_SIPI;
+}
+
+/* Do only INIT, a start-up IPI or an NMI end its rest?  Context: locked, loaded. */
+static bool is_deaf(struct vtr_vcpu *vcpu)
+{
+	return vcpu->activity == VTR_WAIT_SIPI ||
+	       (vcpu->activity == VTR_HALTED &&
+		!vtr_backend->can_inject(vcpu, VTR_EVENT_INTERRUPT));
+}
+
 /**
  * vtr_irqchip_rests() - is the vCPU halted, or not started yet?
  * @vcpu: the vCPU, loaded
@@ -640,9 +655,44 @@ bool vtr_irqchip_rests(struct vtr_vcpu *vcpu)
 		vcpu->activity = VTR_ACTIVE;
 		vcpu->irq_waits = true;
 	}
+	vcpu->deaf = is_deaf(vcpu);
 	spin_unlock_irqrestore(&chip->lock, flags);
 	preempt_enable();
-	return vcpu->activity == VTR_HALTED || vcpu->activity == VTR_WAIT_SIPI;
+	return rests(vcpu);
+}
+
+/*
+ * Does nothing inside of the VM wake any vCPU?  One that sleeps in its thread or that
+ * was never started sends no IPI; interrupts of devices and timers end no HLT with
+ * interrupts off.  Somebody looks behind each change: the thread that begins to rest.
+ */
+static bool is_over(struct vtr_vm *vm)
+{
+	struct vtr_irqchip *chip = vm->irqchip;
+	unsigned long flags;
+	bool over;
+
+	if (!(vm->flags & VTR_VM_TELL_HALT))
+		return false;
+	spin_lock_irqsave(&chip->lock, flags);
+	over = !vtr_ioapic_wakes_deaf(&chip->ioapic);
+	for (unsigned int i = 0; over && i < VTR_MAX_VCPUS; i++) {
+		struct vtr_vcpu *vcpu = READ_ONCE(vm->vcpus[i]);
+
+		over = !vcpu || vcpu->deaf;
+	}
+	spin_unlock_irqrestore(&chip->lock, flags);
+	return over;
+}
+
+/* Outside of RUN the program may do with a halted vCPU what it likes. */
+static void leave_rest(struct vtr_vcpu *vcpu)
+{
+	struct vtr_irqchip *chip = vcpu->vm->irqchip;
+
+	spin_lock_irq(&chip->lock);
+	vcpu->deaf = vcpu->deaf && vcpu->activity == VTR_WAIT_SIPI;
+	spin_unlock_irq(&chip->lock);
 }
 
 /* Something else than an event wants the vCPU's thread; a flush has time until the entry. */
@@ -659,15 +709,22 @@ static bool is_wanted(struct vtr_vcpu *vcpu)
  * Returns early for a signal, a request, immediate_exit and the VM's death: the
  * caller looks at these anyway.
  * Context: the vCPU's thread; sleeps.
+ * Return: false: nothing inside of the VM will ever wake it, and the program wants to
+ * be told (VTR_VM_TELL_HALT).
  */
-void vtr_irqchip_wait(struct vtr_vcpu *vcpu)
+bool vtr_irqchip_wait(struct vtr_vcpu *vcpu)
 {
+	bool over = false;
+
 	if (!vtr_irqchip_rests(vcpu))
-		return;
+		return true;
 	vtr_record(vcpu, VTR_TRACE_HOST, 0);
 	/* A signal is seen by who looks for work next. */
 	(void)wait_event_interruptible(vcpu->rest_wait,
-				       is_wanted(vcpu) || !vtr_irqchip_rests(vcpu));
+				       is_wanted(vcpu) || !vtr_irqchip_rests(vcpu) ||
+				       (over = is_over(vcpu->vm)));
+	leave_rest(vcpu);
+	return !over;
 }
 
 /* ---- life ------------------------------------------------------------------------ */
@@ -737,6 +794,7 @@ void vtr_irqchip_add_vcpu(struct vtr_vcpu *vcpu)
 	/* What the processor does of it is decided before the first entry. */
 	set_bit(VTR_REQ_EVENT, &vcpu->requests);
 	vcpu->activity = vcpu->id ? VTR_WAIT_SIPI : VTR_ACTIVE;
+	vcpu->deaf = vcpu->activity == VTR_WAIT_SIPI;
 }
 
 /**

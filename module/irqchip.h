@@ -60,7 +60,7 @@ int vtr_irqchip_send_msi(struct vtr_vm *vm, const struct vtr_msi *args);
 void vtr_irqchip_begin_run(struct vtr_vcpu *vcpu);
 void vtr_irqchip_deliver(struct vtr_vcpu *vcpu);
 bool vtr_irqchip_rests(struct vtr_vcpu *vcpu);
-void vtr_irqchip_wait(struct vtr_vcpu *vcpu);
+bool vtr_irqchip_wait(struct vtr_vcpu *vcpu);
 void vtr_irqchip_hold(struct vtr_vm *vm);
 void vtr_irqchip_release(struct vtr_vm *vm, u64 ns);
 

@@ -232,6 +232,8 @@ static int events_set(struct vtr_vcpu *vcpu, const void *payload, u32 bytes)
 	preempt_enable();
 	vcpu->nmi_pending = events->nmi_pending;
 	vcpu->activity = events->activity;
+	/* Its thread looks at the next run. */
+	WRITE_ONCE(vcpu->deaf, false);
 	vcpu->queued = events->in_flight;
 	return 0;
 }

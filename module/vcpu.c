@@ -216,8 +216,8 @@ static int leave_dead(struct vtr_vcpu *vcpu)
 static int before_entry(struct vtr_vcpu *vcpu)
 {
 	struct vtr_run *run = vcpu->run;
+	bool can_wake = vtr_irqchip_wait(vcpu);
 
-	vtr_irqchip_wait(vcpu);
 	if (vtr_vm_dead(vcpu->vm))
 		return leave_dead(vcpu);
 	if (READ_ONCE(run->immediate_exit)) {
@@ -230,6 +230,10 @@ static int before_entry(struct vtr_vcpu *vcpu)
 	}
 	if (vtr_trace_full(vcpu)) {
 		run->exit = VTR_EXIT_TRACE;
+		return 0;
+	}
+	if (!can_wake) {
+		run->exit = VTR_EXIT_HLT;
 		return 0;
 	}
 	if (vtr_work_pending()) {

@@ -118,10 +118,13 @@ int vtr_vm_create(const struct vtr_create_vm *args)
 	struct vtr_vm *vm;
 	int fd;
 
-	if (args->flags & ~(VTR_VM_TRACE | VTR_VM_TRACE_WHOLE) ||
+	if (args->flags & ~(VTR_VM_TRACE | VTR_VM_TRACE_WHOLE | VTR_VM_TELL_HALT) ||
 	    args->irqchip > VTR_IRQCHIP_MODULE || args->pad)
 		return -EINVAL;
 	if (args->flags & VTR_VM_TRACE_WHOLE && !(args->flags & VTR_VM_TRACE))
+		return -EINVAL;
+	/* Without controllers each HLT is told. */
+	if (args->flags & VTR_VM_TELL_HALT && args->irqchip != VTR_IRQCHIP_MODULE)
 		return -EINVAL;
 	if (check_name(args->name))
 		return -EINVAL;

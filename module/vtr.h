@@ -94,7 +94,7 @@ struct vtr_policy {
  * @ref: held by the VM fd and by each vCPU
  * @link: place in the list of VMs
  * @id: number, unique among the VMs that live
- * @flags: VTR_VM_TRACE
+ * @flags: VTR_VM_*
  * @name: set at creation
  * @pid: creator, for showing
  * @tsc_offset: what a new vCPU adds to the host's time stamp counter
@@ -208,6 +208,7 @@ enum vtr_pending {
  *	as the xAPIC's; NULL: it does nothing of the APIC by itself
  * @lapic_restored: the controllers' state was set since it ran last
  * @rest_wait: its thread sleeps here while the guest is halted or not started
+ * @deaf: only INIT, a start-up IPI or an NMI end its rest, and none has come
  * @run: the shared page
  * @ring: the trace ring, header page first
  * @ring_seen: its head when RUN began: what is older has been read
@@ -261,6 +262,7 @@ struct vtr_vcpu {
 	struct hrtimer lapic_timer;
 	bool lapic_restored;
 	wait_queue_head_t rest_wait;
+	bool deaf;
 
 	struct vtr_run *run;
 	struct vtr_trace_ring *ring;

@@ -204,6 +204,22 @@ static void impossible_ioapics_are_known(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vtr_ioapic_is_legal(&io));
 }
 
+static void nmi_and_init_reach_the_deaf(struct kunit *test)
+{
+	struct vtr_ioapic io;
+
+	vtr_ioapic_reset(&io);
+	KUNIT_EXPECT_FALSE(test, vtr_ioapic_wakes_deaf(&io));
+	route(&io, 4, 0x51, 0);
+	KUNIT_EXPECT_FALSE(test, vtr_ioapic_wakes_deaf(&io));
+	route(&io, 23, VTR_DELIVER_NMI << 8 | MASKED, 0);
+	KUNIT_EXPECT_FALSE(test, vtr_ioapic_wakes_deaf(&io));
+	route(&io, 23, VTR_DELIVER_NMI << 8, 0);
+	KUNIT_EXPECT_TRUE(test, vtr_ioapic_wakes_deaf(&io));
+	route(&io, 23, VTR_DELIVER_INIT << 8 | LEVEL, 0);
+	KUNIT_EXPECT_TRUE(test, vtr_ioapic_wakes_deaf(&io));
+}
+
 static struct kunit_case ioapic_cases[] = {
 	KUNIT_CASE(pins_begin_masked),
 	KUNIT_CASE(an_edge_is_sent_once),
@@ -212,6 +228,7 @@ static struct kunit_case ioapic_cases[] = {
 	KUNIT_CASE(a_level_that_nobody_accepts_is_tried_again),
 	KUNIT_CASE(nmi_and_init_are_edges),
 	KUNIT_CASE(impossible_ioapics_are_known),
+	KUNIT_CASE(nmi_and_init_reach_the_deaf),
 	{}
 };
 

@@ -122,7 +122,7 @@ def test_kernels_list() -> None:
     """kernels: an empty cache lists every name as not cached"""
     result = run(NESTED / "kernels", "list", VITRINE_CACHE=SCRATCH)
     expect(result, 0)
-    assert result.stdout.count("not cached") == 5, result.stdout
+    assert result.stdout.count("not cached") == 9, result.stdout
 
 
 def copy_with_table(table: str) -> Path:

@@ -46,9 +46,11 @@ GUEST(irq_handlers, 64,
       "5: decl 12(%r13)\n pop %rdx\n pop %rcx\n pop %rbx\n pop %rax\n add $16, %rsp\n"
       "addq $2, (%rsp)\n iretq");
 
-static int new_irqchip_fd(void)
+static int new_irqchip_fd(uint32_t flags)
 {
-	struct vtr_create_vm args = { .size = sizeof(args), .irqchip = VTR_IRQCHIP_MODULE };
+	struct vtr_create_vm args = {
+		.size = sizeof(args), .flags = flags, .irqchip = VTR_IRQCHIP_MODULE,
+	};
 
 	return MUST(ioctl(open_device(), VTR_CREATE_VM, &args));
 }
@@ -68,10 +70,15 @@ static void write_gates(struct vm *vm)
 
 struct vm *new_irq_vm(void)
 {
+	return new_irq_vm_with(0);
+}
+
+struct vm *new_irq_vm_with(uint32_t flags)
+{
 	struct vm *vm = calloc(1, sizeof(*vm));
 
 	REQUIRE(vm && sizeof(struct irq_log) == 4096);
-	vm->fd = new_irqchip_fd();
+	vm->fd = new_irqchip_fd(flags);
 	vm->bytes = 4 * MB;
 	vm->mem = map_memory(vm->bytes);
 	MUST(set_slot(vm, 0, 0, vm->bytes, vm->mem, 0));

@@ -101,6 +101,7 @@ struct irq_log {
 
 /* A VM with local APICs, memory, and the handler. */
 struct vm *new_irq_vm(void);
+struct vm *new_irq_vm_with(uint32_t flags);	/* VTR_VM_* */
 
 /* vCPU @id (0 or 1) of it, which begins with @code in long mode, running. */
 struct vcpu *new_irq_vcpu(struct vm *vm, unsigned int id, const struct guest_code *code,

@@ -257,7 +257,8 @@ const struct command cmd_run = {
 		"every started vCPU halted (without --irqchip no device raises "
 		"interrupts, so HLT ends a vCPU whether they are on or off), or when "
 		"the guest switched itself off. "
-		"1 the tool failed, 2 wrong usage, 119 reset, 120 triple fault, 121 VM entry "
+		"1 the tool failed, 2 wrong usage, 117 panic, 118 halted for good with "
+		"interrupts off (--irqchip, Linux), 119 reset, 120 triple fault, 121 VM entry "
 		"refused, 122 stopped by the module, 123 unknown port (--strict-io), "
 		"124 time-out, 128 + n ended by signal n.",
 	.guest = GUEST_NEEDED,

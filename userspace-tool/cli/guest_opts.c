@@ -22,7 +22,7 @@ const struct opt_group common_options = OPT_GROUP("every command", common_rows);
 static const char *const mode_words[] = { "auto", "real", "protected", "long",
 					  NULL };
 static const char *const format_words[] = { "auto", "flat", "elf", "multiboot",
-					    "linux", NULL };
+					    "linux", "pvh", NULL };
 
 static const struct opt guest_rows[] = {
 	{ "memory", 'm', OPT_SIZE, offsetof(struct options, memory), "SIZE",
@@ -44,7 +44,7 @@ static const struct opt guest_rows[] = {
 	  "real, protected or long; auto: real for a flat binary, protected for ELF32 and multiboot, long for ELF64 and Linux",
 	  mode_words, 0, 0 },
 	{ "format", 0, OPT_CHOICE, offsetof(struct options, format), "FORMAT",
-	  "auto", "flat, elf, multiboot or linux; auto: flat with --flat, else what the file's header says",
+	  "auto", "flat, elf, multiboot, linux or pvh; auto: flat with --flat, else what the file's header says",
 	  format_words, 0, 0 },
 	{ "kernel", 0, OPT_STRING, offsetof(struct options, kernel), "FILE",
 	  NULL, "the guest is this Linux kernel (bzImage); instead of GUEST",

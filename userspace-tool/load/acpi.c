@@ -13,6 +13,7 @@
 
 #include "acpi.h"
 #include "aml.h"
+#include "devices/pvpanic.h"
 #include "libvitrine.h"
 
 #define RSDP_BYTES	36
@@ -107,7 +108,11 @@ static void add_device(struct aml *aml, const char *name, const char *id, uint16
 	aml_begin(aml, AML_DEVICE);
 	aml_segment(aml, name);
 	aml_name(aml, "_HID");
-	aml_eisa_id(aml, id);
+	/* Ids of seven characters have a form of their own, those of eight are strings. */
+	if (strlen(id) == 7)
+		aml_eisa_id(aml, id);
+	else
+		aml_string(aml, id);
 	aml_name(aml, "_CRS");
 	aml_begin_resources(aml);
 	aml_io(aml, port, bytes);
@@ -149,7 +154,8 @@ static void add_s5(struct aml *aml)
 	aml_end(aml);
 }
 
-size_t acpi_dsdt(uint8_t *bytes, size_t room)
+/* With its header; returns its length, 0: too long. */
+static size_t fill_dsdt(uint8_t *bytes, size_t room)
 {
 	struct aml aml = { .used = sizeof(struct header) };
 
@@ -159,6 +165,7 @@ size_t acpi_dsdt(uint8_t *bytes, size_t room)
 	add_pci(&aml);
 	add_device(&aml, "COM1", "PNP0501", 0x3f8, 8, 4);
 	add_device(&aml, "RTC0", "PNP0B00", 0x70, 2, 8);
+	add_device(&aml, "PEVT", "QEMU0001", PVPANIC_PORT, PVPANIC_PORTS, -1);
 	aml_end(&aml);
 	if (aml.overflow || aml.used > room)
 		return 0;
@@ -305,7 +312,7 @@ int acpi_write(struct loader *loader, unsigned int cpus, uint64_t *rsdp)
 		return ret;
 	memset(area, 0, sizeof(area));
 	fill_facs(area + FACS_BYTES);
-	bytes = acpi_dsdt(area + w.used, AML_ROOM);
+	bytes = fill_dsdt(area + w.used, AML_ROOM);
 	if (!bytes)
 		return load_refuse(loader, "the DSDT does not fit into %d bytes", AML_ROOM);
 	dsdt = place(&w, bytes);

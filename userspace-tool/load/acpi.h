@@ -30,7 +30,4 @@
  */
 int acpi_write(struct loader *loader, unsigned int cpus, uint64_t *rsdp);
 
-/* The DSDT alone, with its header; returns its length, 0: too long. */
-size_t acpi_dsdt(uint8_t *bytes, size_t room);
-
 #endif /* VITRINE_ACPI_H */

@@ -15,6 +15,7 @@
 #define OP_BYTE		0x0a
 #define OP_WORD		0x0b
 #define OP_DWORD	0x0c
+#define OP_STRING	0x0d
 #define ROOT		'\\'
 
 /* Resource descriptors: ACPI, "Resource Data Types for ACPI" (6.4). */
@@ -134,6 +135,14 @@ void aml_eisa_id(struct aml *aml, const char *id)
 		value = value << 4 | hex(id[i]);
 	aml_byte(aml, OP_DWORD);
 	little_endian(aml, __builtin_bswap32(value), 4);
+}
+
+void aml_string(struct aml *aml, const char *string)
+{
+	aml_byte(aml, OP_STRING);
+	do
+		aml_byte(aml, *string);
+	while (*string++);
 }
 
 /* ---- resources ------------------------------------------------------------------------ */

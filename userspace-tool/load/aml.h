@@ -46,6 +46,7 @@ void aml_root(struct aml *aml, const char *segment);	/* the same below the root 
 void aml_name(struct aml *aml, const char *segment);	/* Name (segment, ...) */
 void aml_integer(struct aml *aml, uint32_t value);
 void aml_eisa_id(struct aml *aml, const char *id);	/* "PNP0501" */
+void aml_string(struct aml *aml, const char *string);
 
 /* A resource template: aml_begin_resources(), descriptors, aml_end_resources(). */
 void aml_begin_resources(struct aml *aml);

@@ -2,8 +2,8 @@
 /*
  * Choice of the loader, and the claims that keep pieces of guest memory apart.
  *
- * Read load.h first, then load_flat.c, load_elf.c, load_multiboot.c in this
- * order.  run/boot.c fills the boot area that is placed here.
+ * Read load.h first, then load_flat.c, load_elf.c, load_multiboot.c, load_linux.c,
+ * load_pvh.c in this order.  run/boot.c fills the boot area that is placed here.
  *
  * Subtle: the boot area is claimed after the image, so that a collision is
  * reported with the remedy (--boot-area) and not as the image's fault.
@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "acpi.h"
 #include "libvitrine.h"
 #include "load.h"
 
@@ -178,13 +179,18 @@ static bool is_elf(const struct image *image)
 	return image->bytes >= 4 && !memcmp(image->data, "\177ELF", 4);
 }
 
+static bool is_packed(const struct image *image)
+{
+	return image->bytes >= 2 && !memcmp(image->data, "\037\213", 2);
+}
+
 static int choose_format(struct loader *loader)
 {
 	const struct options *options = loader->options;
 
 	loader->format = options->format;
 	if (loader->format == FORMAT_AUTO && options->kernel)
-		loader->format = FORMAT_LINUX;
+		loader->format = is_elf(&loader->image) ? FORMAT_PVH : FORMAT_LINUX;
 	if (loader->format == FORMAT_AUTO && options->flat.given)
 		loader->format = FORMAT_FLAT;
 	if (loader->format == FORMAT_AUTO && linux_is_kernel(&loader->image))
@@ -192,17 +198,21 @@ static int choose_format(struct loader *loader)
 	if (loader->format == FORMAT_AUTO &&
 	    multiboot_find(&loader->image) >= 0)
 		loader->format = FORMAT_MULTIBOOT;
+	if (loader->format == FORMAT_AUTO && pvh_is_kernel(&loader->image))
+		loader->format = FORMAT_PVH;
 	if (loader->format == FORMAT_AUTO && is_elf(&loader->image))
 		loader->format = FORMAT_ELF;
+	if (loader->format == FORMAT_AUTO && is_packed(&loader->image))
+		return load_refuse(loader, "a file packed by gzip: unpack it first");
 	if (loader->format == FORMAT_AUTO)
 		return load_refuse(loader, "neither a Linux kernel nor an ELF file nor a multiboot kernel: give --flat ADDR if it is a flat binary");
 	if (loader->format != FORMAT_FLAT && options->flat.given)
-		return load_refuse(loader, "--flat does not go with --format elf, multiboot or linux");
+		return load_refuse(loader, "--flat does not go with --format elf, multiboot, linux or pvh");
 	if (loader->format == FORMAT_FLAT && !options->flat.given)
 		return load_refuse(loader, "--format flat needs --flat ADDR");
 	if (loader->format != FORMAT_MULTIBOOT && options->modules.nr)
 		return load_refuse(loader, "--module is for multiboot kernels");
-	if (loader->format != FORMAT_LINUX && options->initrd)
+	if (loader->format != FORMAT_LINUX && loader->format != FORMAT_PVH && options->initrd)
 		return load_refuse(loader, "--initrd is for Linux kernels");
 	return 0;
 }
@@ -216,6 +226,8 @@ static int load_by_format(struct loader *loader)
 		return load_elf(loader);
 	case FORMAT_LINUX:
 		return load_linux(loader);
+	case FORMAT_PVH:
+		return load_pvh(loader);
 	default:
 		return load_multiboot(loader);
 	}
@@ -237,6 +249,17 @@ static int check_entry(const struct loader *loader)
 	return 0;
 }
 
+/* With a PC's devices a kernel looks for ACPI's tables where they are. */
+static int write_multiboot(struct loader *loader)
+{
+	uint64_t rsdp;
+	int ret = multiboot_write_info(loader);
+
+	if (!ret && loader->options->irqchip && guest_mem_has(loader->mem, ACPI_AT, ACPI_BYTES))
+		ret = acpi_write(loader, loader->options->cpus.value, &rsdp);
+	return ret;
+}
+
 static int load_image(struct loader *loader)
 {
 	int ret = choose_format(loader);
@@ -246,9 +269,11 @@ static int load_image(struct loader *loader)
 	if (!ret && loader->mode != MODE_REAL)
 		ret = place_boot_area(loader);
 	if (!ret && loader->format == FORMAT_MULTIBOOT)
-		ret = multiboot_write_info(loader);
+		ret = write_multiboot(loader);
 	else if (!ret && loader->format == FORMAT_LINUX)
 		ret = linux_write_info(loader);
+	else if (!ret && loader->format == FORMAT_PVH)
+		ret = pvh_write_info(loader);
 	else if (!ret)
 		ret = place_command_line(loader);
 	if (!ret)

@@ -3,8 +3,8 @@
  * Loading a guest: from a file to bytes in guest memory and an entry point.
  *
  * run/machine.c calls load_guest(); load.c chooses among load_flat.c,
- * load_elf.c, load_multiboot.c and load_linux.c; run/boot.c makes register values of the
- * result.
+ * load_elf.c, load_multiboot.c, load_linux.c and load_pvh.c; run/boot.c makes register
+ * values of the result.
  *
  * Subtle: every piece of guest memory that is filled is claimed first, so an
  * overlap of any two pieces (segments, modules, boot area) is found in one
@@ -50,9 +50,10 @@ struct claim {
  * @mode: mode to enter in (never MODE_AUTO after load_guest())
  * @entry: guest physical address to begin at
  * @eax: EAX at entry (multiboot's magic number)
- * @ebx: EBX at entry (multiboot's information)
+ * @ebx: EBX at entry (multiboot's or PVH's information)
  * @esi: ESI at entry: address of the command line or of Linux' zero page; 0: none
- * @ramdisk: where Linux' initial RAM disk lies
+ * @kernel: where a Linux kernel lies
+ * @ramdisk: where its initial RAM disk lies
  * @ramdisk_bytes: its length, 0: there is none
  * @boot_area: address of the boot area; not valid in real mode
  * @identity_gib: GiB that the identity page tables map
@@ -69,6 +70,7 @@ struct loader {
 	uint32_t eax;
 	uint32_t ebx;
 	uint64_t esi;
+	uint64_t kernel;
 	uint64_t ramdisk;
 	uint64_t ramdisk_bytes;
 	uint64_t boot_area;
@@ -105,6 +107,25 @@ uint64_t load_end(const struct loader *loader);
 int load_refuse(const struct loader *loader, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* What a kernel is told about memory; the numbers are those of e820 and of PVH. */
+enum memory_kind { MEMORY_RAM = 1, MEMORY_RESERVED = 2, MEMORY_ACPI = 3 };
+#define MEMORY_MAX_RANGES	8
+
+struct memory_range {
+	uint64_t at, bytes;
+	enum memory_kind kind;
+};
+
+struct memory_map {
+	unsigned int nr;
+	struct memory_range range[MEMORY_MAX_RANGES];
+};
+
+void load_memory_map(const struct loader *loader, struct memory_map *map);
+
+/* --initrd, if there is one, as high as possible below @end. */
+int load_ramdisk(struct loader *loader, uint64_t end);
+
 /* --append and the words behind --, joined; -E2BIG if longer than @room. */
 int load_command_line(const struct options *options, const char *first,
 		      char *line, size_t room);
@@ -116,11 +137,22 @@ int load_flat(struct loader *loader);
 int load_elf(struct loader *loader);
 int load_multiboot(struct loader *loader);
 int load_linux(struct loader *loader);
+int load_pvh(struct loader *loader);
 
 bool linux_is_kernel(const struct image *image);
+bool pvh_is_kernel(const struct image *image);
+
+/*
+ * The value of the ELF note @name, @type, of 4 or 8 bytes; -ENOENT: there is none,
+ * -EINVAL: the notes are damaged.
+ */
+int elf_note(const struct image *image, const char *name, uint32_t type, uint64_t *value);
 
 /* The page that tells the kernel about its machine, once the boot area is placed. */
 int linux_write_info(struct loader *loader);
+
+/* PVH's start information, once the boot area is placed. */
+int pvh_write_info(struct loader *loader);
 
 /* Modules, memory map and texts into the boot area, once that is placed. */
 int multiboot_write_info(struct loader *loader);

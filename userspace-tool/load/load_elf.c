@@ -4,13 +4,14 @@
  * address.
  *
  * Read load.h first.  load_multiboot.c uses this loader for multiboot kernels
- * without address fields.
+ * without address fields, load_pvh.c for kernels with a PVH entry.
  *
  * Subtle: the entry point of an ELF file is a virtual address; it is turned
  * into a physical one through the segment that holds it.  Every number of the
  * file is untrusted: offsets and lengths are checked before they are used.
  */
 #include <elf.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -176,7 +177,7 @@ static int load_segments(struct loader *loader, const struct elf *elf)
 		return load_refuse(loader, "nothing to load: no PT_LOAD segment with contents");
 	if (loader->options->entry.given)
 		loader->entry = loader->options->entry.value;
-	else if (!entered)
+	else if (!entered && loader->format != FORMAT_PVH)
 		return load_refuse(loader, "entry point 0x%llx is in no loaded segment: give --entry ADDR",
 				   (ull)elf->entry);
 	return 0;
@@ -199,4 +200,55 @@ int load_elf(struct loader *loader)
 	if (loader->mode == MODE_AUTO)
 		loader->mode = elf.is64 ? MODE_LONG : MODE_PROTECTED;
 	return 0;
+}
+
+/* ---- notes ------------------------------------------------------------------------ */
+
+/* One segment of notes: header, name and description of each begin at multiples of 4. */
+static int note_in(const uint8_t *at, uint64_t bytes, const char *name, uint32_t type,
+		   uint64_t *value)
+{
+	uint64_t skip;
+
+	for (; bytes >= sizeof(Elf32_Nhdr); at += skip, bytes -= skip) {
+		uint64_t desc;
+		Elf32_Nhdr note;
+
+		memcpy(&note, at, sizeof(note));
+		desc = sizeof(note) + align_up(note.n_namesz, 4);
+		skip = desc + align_up(note.n_descsz, 4);
+		if (desc + note.n_descsz > bytes)
+			return -EINVAL;
+		if (note.n_type == type && note.n_namesz == strlen(name) + 1 &&
+		    !memcmp(at + sizeof(note), name, note.n_namesz) &&
+		    (note.n_descsz == 4 || note.n_descsz == 8)) {
+			*value = 0;
+			memcpy(value, at + desc, note.n_descsz);
+			return 0;
+		}
+		if (skip > bytes)
+			break;	/* the last one may lack its padding */
+	}
+	return -ENOENT;
+}
+
+int elf_note(const struct image *image, const char *name, uint32_t type, uint64_t *value)
+{
+	struct options none = { 0 };
+	struct loader loader = { .options = &none, .image = *image };
+	struct elf elf = { 0 };
+
+	if (check_ident(&loader) || read_header(&loader, &elf) || check_header(&loader, &elf))
+		return -ENOENT;
+	for (unsigned int i = 0; i < elf.phnum; i++) {
+		struct segment segment = read_segment(&loader, &elf, i);
+		int ret;
+
+		if (segment.type != PT_NOTE || check_segment(&loader, &segment, i))
+			continue;
+		ret = note_in(image->data + segment.offset, segment.file_bytes, name, type, value);
+		if (ret != -ENOENT)
+			return ret;
+	}
+	return -ENOENT;
 }

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Linux kernels in the form of a bzImage, by the 64-bit boot protocol.
+ * Linux kernels in the form of a bzImage, by the boot protocol of 64 or 32 bits.
  *
  * Read load.h and load_elf.c first.  The kernel itself goes where it prefers to
  * be, the initial RAM disk to the top of memory, and the page that tells the
  * kernel about both ("zero page") into the boot area.  The kernel begins in long
- * mode on identity tables, RSI = address of that page.
+ * mode on identity tables, RSI = address of that page; one without such an entry, or
+ * with --mode protected, in 32-bit protected mode without paging.
  *
  * Subtle: a kernel unpacks itself to where it stands and needs more room than
  * the file has (init_size), so that much is claimed.
- * Source: Linux, Documentation/x86/boot.rst, "The Real-Mode Kernel Header" and
- * "64-bit Boot Protocol".
+ * Source: Linux, Documentation/x86/boot.rst, "The Real-Mode Kernel Header",
+ * "32-bit Boot Protocol" and "64-bit Boot Protocol".
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -22,7 +23,11 @@
 
 #define MAGIC_HEADER	0x53726448u	/* "HdrS" */
 #define MAGIC_BOOT	0xaa55u
-#define OLDEST		0x020cu		/* the first with a 64-bit entry */
+/* Versions of the protocol, each the first ... */
+#define OLDEST		0x0206u		/* ... that says how long a command line may be */
+#define SINCE_PLACE	0x020au		/* ... that says where the kernel wants to be */
+#define SINCE_64	0x020cu		/* ... with an entry of 64 bits */
+#define OLD_PLACE	0x100000u	/* where all kernels before went */
 #define ENTRY_64	0x200u
 #define SETUP_SECTORS	4u		/* what 0 means */
 
@@ -30,6 +35,7 @@
 #define HDR_FIRST	0x1f1
 #define HDR_END		0x268		/* at most */
 #define HDR_SECTORS	0x1f1
+#define HDR_PARAGRAPHS	0x1f4		/* of 16 bytes, without the setup part */
 #define HDR_VIDEO	0x1fa
 #define HDR_BOOT_FLAG	0x1fe
 #define HDR_JUMP	0x201
@@ -37,6 +43,7 @@
 #define HDR_VERSION	0x206
 #define HDR_LOADER	0x210
 #define HDR_FLAGS	0x211
+#define HDR_CODE32	0x214
 #define HDR_RAMDISK	0x218
 #define HDR_RAMDISK_SIZE 0x21c
 #define HDR_COMMAND_LINE 0x228
@@ -60,11 +67,6 @@
 
 #define LINE_AT		(BOOT_INFO + ZERO_BYTES)
 #define LINE_ROOM	(BOOT_INFO_BYTES - ZERO_BYTES)
-
-#define LOW_END		0x9fc00ull
-#define HIGH_START	0x100000ull
-
-enum { E820_RAM = 1, E820_RESERVED = 2, E820_ACPI = 3 };
 
 struct e820_entry {
 	uint64_t at, bytes;
@@ -94,76 +96,89 @@ static uint64_t setup_bytes(const struct image *image)
 	return ((sectors ? sectors : SETUP_SECTORS) + 1) * 512;
 }
 
+static unsigned int version_of(const struct image *image)
+{
+	return get(image, HDR_VERSION, 2);
+}
+
+static bool has_64(const struct image *image)
+{
+	return version_of(image) >= SINCE_64 && get(image, HDR_XFLAGS, 2) & XFLAG_64;
+}
+
+static int check_bytes(const struct loader *loader)
+{
+	const struct image *image = &loader->image;
+	uint64_t setup = setup_bytes(image), code = get(image, HDR_PARAGRAPHS, 4) * 16;
+
+	if (setup >= image->bytes)
+		return load_refuse(loader, "the file ends within its setup part (%llu of %llu bytes): it is cut short",
+				   (ull)image->bytes, (ull)setup);
+	/* The last 16 bytes may be there in part. */
+	if (code >= image->bytes - setup + 16)
+		return load_refuse(loader, "the header tells of %llu bytes behind the setup part, the file has %llu: it is cut short",
+				   (ull)code, (ull)(image->bytes - setup));
+	return 0;
+}
+
 static int check_header(const struct loader *loader)
 {
 	const struct image *image = &loader->image;
-	unsigned int version = get(image, HDR_VERSION, 2);
+	unsigned int version = version_of(image);
 
 	if (!linux_is_kernel(image))
 		return load_refuse(loader, "no Linux kernel: 'HdrS' at 0x202 and 0xaa55 at 0x1fe are missing");
 	if (version < OLDEST)
-		return load_refuse(loader, "boot protocol %u.%02u: 2.12 (Linux 3.8) or later is needed",
+		return load_refuse(loader, "boot protocol %u.%02u: 2.06 (Linux 2.6.22) or later is needed",
 				   version >> 8, version & 0xff);
-	if (!(get(image, HDR_XFLAGS, 2) & XFLAG_64))
-		return load_refuse(loader, "a 32-bit Linux kernel: only x86-64 kernels can be started");
 	if (!(get(image, HDR_FLAGS, 1) & FLAG_HIGH))
 		return load_refuse(loader, "a zImage, which is loaded low: a bzImage is needed");
-	if (setup_bytes(image) >= image->bytes)
-		return load_refuse(loader, "the file ends within its setup part (%llu of %llu bytes): it is cut short",
-				   (ull)image->bytes, (ull)setup_bytes(image));
+	if (!has_64(image) && !get(image, HDR_CODE32, 4))
+		return load_refuse(loader, "no entry for 32 or 64 bits (code32_start is 0): it begins in real mode and needs a BIOS");
+	return check_bytes(loader);
+}
+
+static int choose_mode(struct loader *loader)
+{
+	bool wide = has_64(&loader->image);
+
+	loader->mode = loader->options->mode;
+	if (loader->mode == MODE_AUTO)
+		loader->mode = wide ? MODE_LONG : MODE_PROTECTED;
+	if (loader->mode == MODE_REAL)
+		return load_refuse(loader, "a Linux kernel is started in long or protected mode, not in real mode: leave out --mode");
+	if (loader->mode == MODE_LONG && !wide)
+		return load_refuse(loader, "a kernel without an entry for 64 bits: leave out --mode");
 	return 0;
 }
 
 static int place_kernel(struct loader *loader)
 {
 	const struct image *image = &loader->image;
-	uint64_t at = get(image, HDR_PREFERRED, 8);
-	uint64_t need = get(image, HDR_INIT_SIZE, 4);
+	bool placed = version_of(image) >= SINCE_PLACE;
+	uint64_t at = placed ? get(image, HDR_PREFERRED, 8) : OLD_PLACE;
+	uint64_t need = placed ? get(image, HDR_INIT_SIZE, 4) : 0;
 	uint64_t skip = setup_bytes(image), bytes = image->bytes - skip;
 	int ret;
 
 	ret = load_claim(loader, at, need > bytes ? need : bytes, "the kernel");
 	if (ret)
 		return ret;
-	loader->mode = MODE_LONG;
-	loader->entry = at + ENTRY_64;
+	loader->kernel = at;
+	loader->entry = loader->mode == MODE_LONG ? at + ENTRY_64 : at;
 	return guest_mem_write(loader->mem, at, image->data + skip, bytes);
-}
-
-/* As high as the kernel can reach, so that it is not in the way. */
-static int place_ramdisk(struct loader *loader, uint64_t *at, uint64_t *bytes)
-{
-	uint64_t end = get(&loader->image, HDR_RAMDISK_MAX, 4) + 1;
-	uint64_t low = loader->mem->region[0].bytes;
-	struct image disk;
-	int ret;
-
-	*at = *bytes = 0;
-	if (!loader->options->initrd)
-		return 0;
-	ret = image_read(loader->options->initrd, loader->mem->bytes, &disk);
-	if (ret)
-		return ret;
-	if (end > low)
-		end = low;
-	*bytes = disk.bytes;
-	*at = end < disk.bytes ? 0 : (end - disk.bytes) & ~(GUEST_PAGE_BYTES - 1);
-	ret = load_piece(loader, *at, disk.data, disk.bytes, disk.bytes,
-			 "the initial RAM disk");
-	image_free(&disk);
-	return ret;
 }
 
 int load_linux(struct loader *loader)
 {
 	int ret = check_header(loader);
 
-	if (!ret && loader->options->mode != MODE_AUTO && loader->options->mode != MODE_LONG)
-		ret = load_refuse(loader, "a Linux kernel is started in long mode: leave out --mode");
+	if (!ret)
+		ret = choose_mode(loader);
 	if (!ret)
 		ret = place_kernel(loader);
 	if (!ret)
-		ret = place_ramdisk(loader, &loader->ramdisk, &loader->ramdisk_bytes);
+		ret = load_ramdisk(loader, get(&loader->image, HDR_RAMDISK_MAX, 4) + 1);
 	return ret;
 }
 
@@ -174,28 +189,19 @@ static void put(uint8_t *zero, unsigned int at, uint64_t value, unsigned int byt
 	memcpy(zero + at, &value, bytes);
 }
 
-static void add_range(uint8_t *zero, uint64_t at, uint64_t end, uint32_t kind)
-{
-	struct e820_entry entry = { at, end - at, kind };
-	unsigned int nr = zero[ZERO_NR_E820];
-
-	memcpy(zero + ZERO_E820 + nr * sizeof(entry), &entry, sizeof(entry));
-	zero[ZERO_NR_E820] = nr + 1;
-}
-
-/* What firmware would tell: memory as it lies in guest_mem.h, and the usual holes. */
 static void add_memory_map(const struct loader *loader, uint8_t *zero)
 {
-	const struct guest_mem *mem = loader->mem;
+	struct memory_map map;
 
-	add_range(zero, 0, LOW_END, E820_RAM);
-	add_range(zero, LOW_END, 0xa0000, E820_RESERVED);
-	add_range(zero, ACPI_AT, ACPI_AT + ACPI_BYTES, E820_ACPI);
-	add_range(zero, ACPI_AT + ACPI_BYTES, HIGH_START, E820_RESERVED);
-	add_range(zero, HIGH_START, mem->region[0].bytes, E820_RAM);
-	if (mem->nr_regions > 1)
-		add_range(zero, mem->region[1].gpa,
-			  mem->region[1].gpa + mem->region[1].bytes, E820_RAM);
+	load_memory_map(loader, &map);
+	for (unsigned int i = 0; i < map.nr; i++) {
+		struct e820_entry entry = {
+			map.range[i].at, map.range[i].bytes, map.range[i].kind
+		};
+
+		memcpy(zero + ZERO_E820 + i * sizeof(entry), &entry, sizeof(entry));
+	}
+	zero[ZERO_NR_E820] = map.nr;
 }
 
 static int write_command_line(struct loader *loader, uint64_t at)
@@ -230,6 +236,7 @@ int linux_write_info(struct loader *loader)
 	memcpy(zero + HDR_FIRST, image->data + HDR_FIRST, end - HDR_FIRST);
 	put(zero, HDR_LOADER, LOADER_UNKNOWN, 1);
 	put(zero, HDR_VIDEO, VIDEO_NORMAL, 2);
+	put(zero, HDR_CODE32, loader->kernel, 4);
 	put(zero, HDR_COMMAND_LINE, line, 4);
 	put(zero, HDR_RAMDISK, loader->ramdisk, 4);
 	put(zero, HDR_RAMDISK_SIZE, loader->ramdisk_bytes, 4);

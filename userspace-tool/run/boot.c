@@ -65,8 +65,9 @@ static int write_gdt(const struct loader *loader)
 
 	if (loader->format == FORMAT_LINUX) {
 		uint64_t data = gdt[SEL_DATA / 8];
+		unsigned int code = loader->mode == MODE_LONG ? SEL_CODE64 : SEL_CODE32;
 
-		gdt[SEL_LINUX_CODE / 8] = gdt[SEL_CODE64 / 8];
+		gdt[SEL_LINUX_CODE / 8] = gdt[code / 8];
 		gdt[SEL_LINUX_DATA / 8] = data;
 	}
 	return guest_mem_write(loader->mem, loader->boot_area + BOOT_GDT, gdt,
@@ -166,11 +167,10 @@ static void protected_mode(const struct loader *loader,
 	bool is_linux = loader->format == FORMAT_LINUX;
 	struct vtr_segment data = flat_segment(is_linux ? SEL_LINUX_DATA : SEL_DATA,
 					       SEG_DATA32);
-	uint16_t code64 = is_linux ? SEL_LINUX_CODE : SEL_CODE64;
+	uint16_t code = is_linux ? SEL_LINUX_CODE : is_long ? SEL_CODE64 : SEL_CODE32;
 
 	set_data_segments(sregs, &data);
-	sregs->seg[VTR_CS] = is_long ? flat_segment(code64, SEG_CODE64) :
-				       flat_segment(SEL_CODE32, SEG_CODE32);
+	sregs->seg[VTR_CS] = flat_segment(code, is_long ? SEG_CODE64 : SEG_CODE32);
 	sregs->seg[VTR_TR] = (struct vtr_segment){
 		.limit = 0x67,
 		.selector = SEL_TSS,
@@ -196,8 +196,8 @@ static void long_mode(const struct loader *loader, struct vtr_sregs *sregs)
 	sregs->cr3 = loader->boot_area + BOOT_PML4;
 }
 
-static void fill_state(const struct loader *loader, uint32_t id,
-		       struct vtr_sregs *sregs, struct vtr_regs *regs)
+void boot_state(const struct loader *loader, uint32_t id, struct vtr_sregs *sregs,
+		struct vtr_regs *regs)
 {
 	memset(regs, 0, sizeof(*regs));
 	regs->rflags = RFLAGS_FIXED;
@@ -225,7 +225,7 @@ int boot_vcpu(const struct loader *loader, struct vtr_vcpu *vcpu)
 
 	if (ret)
 		return ret;
-	fill_state(loader, vtr_vcpu_id(vcpu), &sregs, &regs);
+	boot_state(loader, vtr_vcpu_id(vcpu), &sregs, &regs);
 	ret = vtr_set_sregs(vcpu, &sregs);
 	if (!ret)
 		ret = vtr_set_regs(vcpu, &regs);

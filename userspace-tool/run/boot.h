@@ -14,6 +14,10 @@
 /* Fill the boot area for loader->mode; nothing to do in real mode. */
 int boot_prepare(const struct loader *loader);
 
+/* The same as register values for vCPU @id, on top of those of a reset in @sregs. */
+void boot_state(const struct loader *loader, uint32_t id, struct vtr_sregs *sregs,
+		struct vtr_regs *regs);
+
 /* Put a vCPU at the entry point.  0 or a negative errno with a sentence. */
 int boot_vcpu(const struct loader *loader, struct vtr_vcpu *vcpu);
 

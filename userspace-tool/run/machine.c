@@ -82,6 +82,12 @@ static void guest_reset(void *context)
 	end_from_device(context, OUTCOME_RESET, EXIT_RESET, "the guest reset itself");
 }
 
+static void guest_panicked(void *context)
+{
+	end_from_device(context, OUTCOME_PANIC, EXIT_PANIC,
+			"the guest's kernel has panicked, and told it to the panic device");
+}
+
 /* A failure means that the VM has been stopped: its end is told elsewhere. */
 static void set_serial_line(void *context, bool level)
 {
@@ -108,6 +114,7 @@ static int plug_pc(struct machine *machine)
 	rtc_init(&machine->rtc);
 	i8042_init(&machine->i8042, guest_reset, machine);
 	pci_init(&machine->pci, guest_reset, machine);
+	pvpanic_init(&machine->pvpanic, guest_panicked, machine);
 	serial_connect(&machine->serial, set_serial_line, machine);
 	ret = bus_add(io, ACPI_PM_BASE, ACPI_PM_PORTS, &acpi_pm_ops, &machine->pm);
 	if (!ret)
@@ -118,6 +125,8 @@ static int plug_pc(struct machine *machine)
 		ret = bus_add(io, I8042_COMMAND_PORT, 1, &i8042_command_ops, &machine->i8042);
 	if (!ret)
 		ret = bus_add(io, PCI_PORT, PCI_PORTS, &pci_ops, &machine->pci);
+	if (!ret)
+		ret = bus_add(io, PVPANIC_PORT, PVPANIC_PORTS, &pvpanic_ops, &machine->pvpanic);
 	return ret;
 }
 
@@ -154,7 +163,7 @@ static int plug_devices(struct machine *machine)
 static void say_loaded(const struct machine *machine)
 {
 	static const char *const formats[] = { "", "flat", "ELF", "multiboot",
-					       "Linux" };
+					       "Linux", "PVH" };
 	static const char *const modes[] = { "", "real", "protected", "long" };
 	const struct loader *loader = &machine->loader;
 
@@ -178,7 +187,8 @@ static int load(struct machine *machine)
 		ret = load_guest(&machine->loader, machine->options,
 				 &machine->mem);
 	machine->irqchip = machine->options->irqchip ||
-			   machine->loader.format == FORMAT_LINUX;
+			   machine->loader.format == FORMAT_LINUX ||
+			   machine->loader.format == FORMAT_PVH;
 	if (!ret && machine->irqchip && machine->options->all_cpus)
 		ret = vtr_error(EINVAL, "--all-cpus: a guest with interrupt controllers starts its vCPUs itself, by start-up IPIs");
 	if (!ret)
@@ -190,8 +200,10 @@ static int load(struct machine *machine)
 
 static int create_vm(struct machine *machine, bool trace)
 {
-	int ret = vtr_vm_create(machine->dev, machine->options->name,
-				trace ? VTR_VM_TRACE | VTR_VM_TRACE_WHOLE : 0,
+	/* No device here sends an NMI: halted with interrupts off is the end. */
+	uint32_t flags = (trace ? VTR_VM_TRACE | VTR_VM_TRACE_WHOLE : 0) |
+			 (machine->irqchip ? VTR_VM_TELL_HALT : 0);
+	int ret = vtr_vm_create(machine->dev, machine->options->name, flags,
 				machine->irqchip ? VTR_IRQCHIP_MODULE :
 						   VTR_IRQCHIP_USER,
 				&machine->vm);
@@ -392,6 +404,7 @@ void machine_destroy(struct machine *machine)
 	rtc_exit(&machine->rtc);
 	i8042_exit(&machine->i8042);
 	pci_exit(&machine->pci);
+	pvpanic_exit(&machine->pvpanic);
 	console_close(&machine->console);
 	vtr_close(machine->dev);
 	machine->dev = NULL;
@@ -410,6 +423,7 @@ const char *outcome_word(enum outcome_kind kind)
 		[OUTCOME_EXIT] = "exit",
 		[OUTCOME_OFF] = "off",
 		[OUTCOME_RESET] = "reset",
+		[OUTCOME_PANIC] = "panic",
 		[OUTCOME_TRIPLE_FAULT] = "triple fault",
 		[OUTCOME_ENTRY_FAILED] = "entry failed",
 		[OUTCOME_STOPPED] = "stopped",

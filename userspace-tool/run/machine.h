@@ -24,6 +24,7 @@
 #include "devices/guest_mem.h"
 #include "devices/i8042.h"
 #include "devices/pci.h"
+#include "devices/pvpanic.h"
 #include "devices/rtc.h"
 #include "devices/serial.h"
 #include "libvitrine.h"
@@ -36,6 +37,7 @@ enum outcome_kind {
 	OUTCOME_EXIT,		/* the guest gave a status */
 	OUTCOME_OFF,		/* the guest switched itself off */
 	OUTCOME_RESET,		/* the guest reset itself */
+	OUTCOME_PANIC,		/* its kernel has panicked */
 	OUTCOME_TRIPLE_FAULT,
 	OUTCOME_ENTRY_FAILED,
 	OUTCOME_STOPPED,	/* the module stopped it */
@@ -101,7 +103,7 @@ struct server;
  * @debug_exit: the debug exit port
  * @debug_console: the debug console
  * @demo: the demo device
- * @pm, @rtc, @i8042, @pci: what else a PC has, if the guest is given one (@irqchip)
+ * @pm, @rtc, @i8042, @pci, @pvpanic: what else a PC has, if the guest is given one (@irqchip)
  * @said_unknown: an access to no device was reported
  * @console: where the guest's bytes go
  * @input: what was typed
@@ -145,6 +147,7 @@ struct machine {
 	struct rtc rtc;
 	struct i8042 i8042;
 	struct pci pci;
+	struct pvpanic pvpanic;
 	bool said_unknown;
 	struct console console;
 	struct input input;

@@ -133,10 +133,7 @@ static enum vcpu_next do_hypercall(struct cpu *cpu, struct vtr_run *run)
 	return VCPU_AGAIN;
 }
 
-/*
- * HLT comes up only if the guest has no interrupt controllers: a halted vCPU waits
- * for nothing.
- */
+/* Without interrupt controllers a halted vCPU waits for nothing. */
 void vcpu_halt(struct cpu *cpu)
 {
 	const struct vtr_run *run = vtr_vcpu_page(cpu->vcpu);
@@ -153,10 +150,15 @@ void vcpu_halt(struct cpu *cpu)
 			    (ull)run->rip, run->if_flag ? "on" : "off");
 }
 
+/* With interrupt controllers it comes up once, when no vCPU can ever be woken. */
 static enum vcpu_next do_hlt(struct cpu *cpu, struct vtr_run *run)
 {
-	(void)run;
-	vcpu_halt(cpu);
+	if (cpu->machine->irqchip)
+		machine_end(cpu->machine, OUTCOME_HALTED, EXIT_HALTED,
+			    "the guest has halted all its vCPUs with interrupts off, vCPU %u last, in front of RIP 0x%llx",
+			    vtr_vcpu_id(cpu->vcpu), (ull)run->rip);
+	else
+		vcpu_halt(cpu);
 	return VCPU_DONE;
 }
 

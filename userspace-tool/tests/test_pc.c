@@ -5,7 +5,7 @@
  *
  * Proves: registers do what the data sheets say, tables have their checksums and
  * point at each other, a kernel lands where it wants, a broken one is refused by
- * name.  The DSDT itself is read by iasl in tests/run.sh.
+ * name.  What iasl says of the tables is looked at by test_acpi.sh.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,6 +16,7 @@
 #include "devices/acpi_pm.h"
 #include "devices/i8042.h"
 #include "devices/pci.h"
+#include "devices/pvpanic.h"
 #include "devices/rtc.h"
 #include "devices/serial.h"
 #include "libvitrine.h"
@@ -191,6 +192,20 @@ static void test_i8042(void)
 	i8042_exit(&ctrl);
 }
 
+static void test_pvpanic(void)
+{
+	struct pvpanic device;
+
+	pvpanic_init(&device, on_reset, NULL);
+	resets = 0;
+	is_num(pvpanic_ops.read(&device, 0, 1), 1, "it knows the event: panicked");
+	pvpanic_ops.write(&device, 0, 1, 2);
+	is_num(resets, 0, "another event is not for it");
+	pvpanic_ops.write(&device, 0, 1, 1);
+	is_num(resets, 1, "a panic is told");
+	pvpanic_exit(&device);
+}
+
 static void test_serial_line(void)
 {
 	struct serial serial;
@@ -247,6 +262,7 @@ static void fresh(uint64_t memory)
 	memcpy(file + 0x202, "HdrS", 4);
 	put(0x206, 0x20f, 2);
 	put(0x211, 1, 1);
+	put(0x214, 0x100000, 4);
 	put(0x22c, 0x7fffffff, 4);
 	put(0x236, 1, 2);
 	put(0x238, 100, 4);
@@ -297,6 +313,38 @@ static void test_kernel(void)
 	is_num(at(loader.boot_area + 0x18 + 5, 1), 0x93, "data at 18H");
 }
 
+static void test_kernel_32(void)
+{
+	struct vtr_sregs sregs = { .cr0 = 0x60000010 };
+	struct vtr_regs regs;
+
+	fresh(64 << 20);
+	options.mode = MODE_PROTECTED;
+	is_num(load(), 0, "a kernel with both entries is loaded for the one of 32 bits");
+	is_num(loader.mode, MODE_PROTECTED, "if that is asked for");
+	is_num(loader.entry, PREFERRED, "it begins where it lies");
+	is_num(at(loader.esi + 0x214, 4), PREFERRED, "as the zero page says, too");
+	is_num(boot_prepare(&loader), 0, "descriptors");
+	is_num(at(loader.boot_area + 0x10 + 6, 1), 0xcf, "code of 32 bits at 10H");
+	boot_state(&loader, 0, &sregs, &regs);
+	is_num(sregs.seg[VTR_CS].selector, 0x10, "CS as the protocol has it");
+	is_num(sregs.seg[VTR_DS].selector, 0x18, "and DS");
+	is_num(sregs.cr0, 0x11, "no paging");
+	is_num(regs.rflags, 2, "interrupts off");
+	is_num(regs.gpr[VTR_RSI], loader.esi, "ESI: the zero page");
+	is_num(regs.gpr[VTR_RBX] | regs.gpr[VTR_RBP] | regs.gpr[VTR_RDI], 0, "EBX, EBP, EDI: 0");
+	fresh(64 << 20);
+	put(0x206, 0x20b, 2);
+	put(0x236, 0, 2);
+	is_num(load(), 0, "a kernel of 32 bits is loaded");
+	is_num(loader.mode, MODE_PROTECTED, "for protected mode");
+	fresh(64 << 20);
+	put(0x206, 0x206, 2);
+	is_num(load(), 0, "one of an older protocol");
+	is_num(loader.entry, 0x100000, "goes to 1 MiB");
+	is_num(at(0x100000, 1), 0xcc, "with its bytes");
+}
+
 static void refused(const char *part, const char *what)
 {
 	is_num(load(), -EINVAL, what);
@@ -306,11 +354,23 @@ static void refused(const char *part, const char *what)
 static void test_kernel_refused(void)
 {
 	fresh(64 << 20);
-	put(0x206, 0x20b, 2);
-	refused("2.11", "an old boot protocol");
+	put(0x206, 0x205, 2);
+	refused("2.05", "an old boot protocol");
 	fresh(64 << 20);
 	put(0x236, 0, 2);
-	refused("32-bit", "a 32-bit kernel");
+	options.mode = MODE_LONG;
+	refused("64 bits", "long mode for a 32-bit kernel");
+	fresh(64 << 20);
+	put(0x236, 0, 2);
+	put(0x214, 0, 4);
+	refused("BIOS", "a kernel that begins in real mode");
+	fresh(64 << 20);
+	put(0x1f4, KERNEL_BYTES / 16 + 1, 4);
+	refused("tells of 8208 bytes", "a file that is shorter than its header says");
+	fresh(64 << 20);
+	options.boot_area = (struct opt_u64){ .given = true, .value = PREFERRED };
+	is_num(load(), -EEXIST, "a boot area in the kernel");
+	has(vtr_last_error(), "overlaps the kernel", "is named");
 	fresh(64 << 20);
 	put(0x211, 0, 1);
 	refused("zImage", "a zImage");
@@ -381,25 +441,53 @@ static void test_tables(void)
 	is_num(cpus, 2, "the MADT has a processor for each vCPU");
 }
 
-/* For tests/run.sh, which hands it to iasl. */
-static int print_dsdt(void)
+static int write_table(const char *folder, uint64_t gpa, uint64_t bytes)
 {
-	uint8_t bytes[4096];
-	size_t nr = acpi_dsdt(bytes, sizeof(bytes));
+	char path[200];
+	FILE *file;
+	int ret;
 
-	return fwrite(bytes, 1, nr, stdout) == nr && nr ? 0 : 1;
+	snprintf(path, sizeof(path), "%s/%.4s.dat", folder, (char *)mem.base + gpa);
+	file = fopen(path, "wb");
+	if (!file)
+		return 1;
+	ret = fwrite(mem.base + gpa, 1, bytes, file) != bytes;
+	return fclose(file) || ret;
+}
+
+/* The tables as a guest with 2 vCPUs finds them, for test_acpi.sh, which has iasl. */
+static int write_tables(const char *folder)
+{
+	uint64_t xsdt, fadt, gpa[5];
+	int ret = 0;
+
+	fresh(64 << 20);
+	if (load())
+		return 1;
+	xsdt = at(ACPI_AT + 24, 8);
+	fadt = at(xsdt + 36, 8);
+	gpa[0] = xsdt;
+	gpa[1] = fadt;
+	gpa[2] = at(xsdt + 44, 8);
+	gpa[3] = at(fadt + 140, 8);
+	gpa[4] = at(fadt + 36, 4);
+	for (unsigned int i = 0; i < ARRAY_SIZE(gpa); i++)
+		ret |= write_table(folder, gpa[i], at(gpa[i] + 4, 4));
+	return ret | write_table(folder, ACPI_AT, at(ACPI_AT + 20, 4));
 }
 
 int main(int argc, char **argv)
 {
-	if (argc > 1 && !strcmp(argv[1], "--dsdt"))
-		return print_dsdt();
+	if (argc > 2 && !strcmp(argv[1], "--tables"))
+		return write_tables(argv[2]);
 	test_rtc();
 	test_pm();
 	test_pci();
 	test_i8042();
+	test_pvpanic();
 	test_serial_line();
 	test_kernel();
+	test_kernel_32();
 	test_kernel_refused();
 	test_tables();
 	guest_mem_exit(&mem);

@@ -41,7 +41,12 @@ class Kernel:
 
 
 def get(name: str) -> Kernel:
-    """Find the kernel NAME; nested/kernels makes it if need be."""
+    """Find the kernel NAME that the machine is to boot."""
+    return read(name, find(name))
+
+
+def find(name: str) -> pathlib.Path:
+    """The directory of the kernel NAME; nested/kernels makes it if need be."""
     command = [str(NESTED / "kernels"), "get", name]
     try:
         run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
@@ -49,7 +54,7 @@ def get(name: str) -> Kernel:
         raise Failure(f"cannot run {command[0]}: {error.strerror}") from error
     if run.returncode:
         raise Failure(f"no kernel '{name}': `nested/kernels get {name}` failed, see above")
-    return read(name, pathlib.Path(run.stdout.strip()))
+    return pathlib.Path(run.stdout.strip())
 
 
 def read(name: str, place: pathlib.Path) -> Kernel:

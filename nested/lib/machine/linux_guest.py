@@ -10,18 +10,17 @@ machine.  Nothing is saved or restored inside of the guest: it boots each time.
 import argparse
 import gzip
 import hashlib
-import lzma
 import pathlib
 import subprocess
 import sys
 import tempfile
 
-from . import cpio, image, kernels
+from . import cpio, image, kernels, payload
 from .errors import Failure
 from .kernels import NESTED
 
 GUEST = NESTED / "linux-guest"
-GUESTS = ("6.1", "6.12")
+GUESTS = ("6.1", "6.1-generic", "6.12", "lean")
 TOOLS = ("run", "exits", "step")
 # MB that the host wants beside its guest.  A Linux with less than 512 for itself, kernel and
 # RAM disk not counted, does without huge pages.
@@ -29,19 +28,21 @@ HOST_MEMORY = 512
 # A stock kernel ticks 250 times a second on each CPU, beside the host's own ticks: a slow
 # clock would have time for nothing else.
 CLOCK = 100
+# What the power button needs; the lean kernel has no modules.
+MODULES = ("button", "evdev")
 
 
-def module(place: pathlib.Path, name: str) -> bytes:
-    """A module of the kernel's package; later kernels have them compressed."""
-    for found in (place / "modules").rglob(f"{name}.ko*"):
-        data = found.read_bytes()
-        return lzma.decompress(data) if found.suffix == ".xz" else data
-    raise Failure(f"{place}/modules has no module {name}")
+def guest_kernel(name: str) -> kernels.Kernel:
+    """It is not booted by the machine: it needs no place in memory here."""
+    return kernels.Kernel(name, kernels.find(name), 0, 0, 0)
 
 
-def initrd(command: str | None, kernel: pathlib.Path) -> bytes:
+def initrd(command: str | None, kernel: kernels.Kernel, modules: list[str]) -> bytes:
     """Debian's busybox, the programs of linux-guest/, and what is to be run."""
     root = cpio.Archive()
+    if modules:
+        payload.add_modules(root, kernel, modules)
+        root.file("modules", " ".join(modules).encode() + b"\n")
     for name in ("bin", "dev", "proc", "sys", "tmp", "root"):
         root.directory(name)
     root.device("dev/console", 5, 1)
@@ -49,8 +50,6 @@ def initrd(command: str | None, kernel: pathlib.Path) -> bytes:
     root.file("bin/busybox", pathlib.Path(image.BUSYBOX).read_bytes(), 0o755)
     end = image.compiled("end", GUEST, ["end.c"], ["-O2", "-static", "-s", "-Wall", "-Wextra"])
     root.file("bin/end", end.read_bytes(), 0o755)
-    for name in ("button", "evdev"):        # without them the power button does nothing
-        root.file(f"lib/{name}.ko", module(kernel, name))
     root.file("etc/acpi/PWRF/00000080", b"#!/bin/sh\npoweroff -f\n", 0o755)
     root.file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
     if command is not None:
@@ -58,16 +57,28 @@ def initrd(command: str | None, kernel: pathlib.Path) -> bytes:
     return gzip.compress(root.bytes(), 6, mtime=0)
 
 
-def checked_kernel(name: str) -> pathlib.Path:
+def digest(path: pathlib.Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}") from error
+
+
+def own_kernel(path: pathlib.Path) -> pathlib.Path:
+    """A file that somebody has named."""
+    print(f"guest kernel: {path}\n  SHA-256 {digest(path)}", file=sys.stderr, flush=True)
+    return path
+
+
+def checked_kernel(kernel: kernels.Kernel) -> pathlib.Path:
     """The package's vmlinuz; say what it is."""
-    place = kernels.get(name).place
-    vmlinuz = place / "vmlinuz"
-    wanted = (place / "vmlinuz.sha256").read_text().split()[0]
-    found = hashlib.sha256(vmlinuz.read_bytes()).hexdigest()
+    vmlinuz = kernel.place / "vmlinuz"
+    wanted = (kernel.place / "vmlinuz.sha256").read_text().split()[0]
+    found = digest(vmlinuz)
     if found != wanted:
         raise Failure(f"{vmlinuz}: SHA-256 is {found}, but the package's file had {wanted}; "
-                      f"get it again with `nested/kernels clean {name}`")
-    package = (place / "inputs").read_text().splitlines()[0].removeprefix("package ")
+                      f"get it again with `nested/kernels clean {kernel.name}`")
+    package = (kernel.place / "inputs").read_text().splitlines()[0].removeprefix("package ")
     print(f"guest kernel: vmlinuz of Debian's {package}, unchanged\n  SHA-256 {found}",
           file=sys.stderr, flush=True)
     return vmlinuz
@@ -80,6 +91,10 @@ def arguments(argv: list[str]) -> argparse.Namespace:
         epilog="Without CMD there is a shell in the guest.  Exit status: that of CMD, or what "
                "`vitrine run` ends with if the guest does not come so far.")
     parser.add_argument("--guest", choices=GUESTS, default="6.1", help="the guest's kernel")
+    parser.add_argument("--image", type=pathlib.Path, metavar="FILE",
+                        help="another file as the guest's kernel")
+    parser.add_argument("--module", action="append", default=[], metavar="NAME",
+                        help="a module of the guest's kernel that its init loads")
     parser.add_argument("--guest-cpus", type=int, default=2, metavar="N", help="its vCPUs")
     parser.add_argument("--guest-memory", type=int, default=256, metavar="MB", help="its memory")
     parser.add_argument("--append", default="", metavar="TEXT", help="more for its command line")
@@ -107,9 +122,11 @@ def arguments(argv: list[str]) -> argparse.Namespace:
 
 def main(argv: list[str]) -> int:
     options = arguments(argv)
-    vmlinuz = checked_kernel(options.guest)
+    kernel = guest_kernel(options.guest)
+    vmlinuz = own_kernel(options.image) if options.image else checked_kernel(kernel)
     with tempfile.NamedTemporaryFile(prefix="vitrine-initrd-") as disk:
-        disk.write(initrd(options.command, kernels.get(options.guest).place))
+        modules = [*(MODULES if options.guest != "lean" else ()), *options.module]
+        disk.write(initrd(options.command, kernel, modules))
         disk.flush()
         words = ["console=ttyS0", *options.append.split()]
         run = [NESTED / "run", "--quiet", "--kernel", options.host, "--cpus", options.host_cpus,
