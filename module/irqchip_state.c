@@ -372,7 +372,9 @@ typedef int (*record_fn)(struct vtr_vm *vm, const struct vtr_state_header *head)
 static int for_each_record(struct vtr_vm *vm, const void *buffer, u32 bytes,
 			   record_fn fn, u32 *bad)
 {
-	for (u32 at = 0; at < bytes;) {
+	u32 at = 0;
+
+	while (at < bytes) {
 		const struct vtr_state_header *head = buffer + at;
 		int err;
 
