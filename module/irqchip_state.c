@@ -367,11 +367,14 @@ static int set_record(struct vtr_vm *vm, const struct vtr_state_header *head)
 	return 0;
 }
 
+typedef int (*record_fn)(struct vtr_vm *vm, const struct vtr_state_header *head);
+
 static int for_each_record(struct vtr_vm *vm, const void *buffer, u32 bytes,
-			   int (*fn)(struct vtr_vm *, const struct vtr_state_header *),
-			   u32 *bad)
+			   record_fn fn, u32 *bad)
 {
-	for (u32 at = 0; at < bytes;) {
+	u32 at = 0;
+
+	while (at < bytes) {
 		const struct vtr_state_header *head = buffer + at;
 		int err;
 
