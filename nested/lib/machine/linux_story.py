@@ -21,7 +21,7 @@ from . import linux_guest
 from .errors import Failure
 from .kernels import NESTED
 
-PAGE = NESTED / "linux-guest/story.md"
+PAGE = NESTED / "linux-guest/story.in"
 DOCUMENT = NESTED.parent / "docs/linux-story.md"
 # In the guest: say so, wait for the key, and nothing else.
 COMMAND = "echo 'press a key'; read -r key"
@@ -64,7 +64,7 @@ class Functions:
         at = bisect.bisect_right(self.addresses, address) - 1
         if at < 0 or address - self.addresses[at] > 0x10000:
             return f"{address:#x}"
-        return f"`{self.names[at]}()`"
+        return f"`{self.names[at]}`"
 
 
 # ---- finding the two ways ----
@@ -167,7 +167,7 @@ def words(event: Event, functions: Functions) -> tuple[str, str] | None:
         case "local_timer_entry":
             return "1 → 2", "the host's own timer interrupt"
         case "hrtimer_expire_entry":
-            return "2", f"a timer of the host is due: `{event['function']}()`"
+            return "2", f"a timer of the host is due: `{event['function']}`"
         case "sched_waking":
             return "2", f"the host wakes thread {event['comm']}"
         case "sched_switch":
