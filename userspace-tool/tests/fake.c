@@ -110,7 +110,8 @@ static int get_caps(struct vtr_caps *caps)
 static int create_vm(const struct vtr_create_vm *arg)
 {
 	if (arg->size != sizeof(*arg) || arg->irqchip > VTR_IRQCHIP_MODULE || arg->pad ||
-	    arg->flags & ~(VTR_VM_TRACE | VTR_VM_TRACE_WHOLE))
+	    arg->flags & ~(VTR_VM_TRACE | VTR_VM_TRACE_WHOLE | VTR_VM_TELL_HALT) ||
+	    (arg->flags & VTR_VM_TELL_HALT && !arg->irqchip))
 		return fail(EINVAL);
 	for (const char *c = arg->name; *c; c++) {
 		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789._-", *c))
