@@ -369,8 +369,8 @@ static int set_record(struct vtr_vm *vm, const struct vtr_state_header *head)
 
 typedef int (*record_fn)(struct vtr_vm *vm, const struct vtr_state_header *head);
 
-static int for_each_record(struct vtr_vm *vm, const void *buffer, u32 bytes,
-			   record_fn fn, u32 *bad)
+static int walk_records(struct vtr_vm *vm, const void *buffer, u32 bytes,
+			record_fn fn, u32 *bad)
 {
 	u32 at = 0;
 
@@ -401,7 +401,7 @@ static bool any_vcpu_works(const struct vtr_vm *vm)
 /* Context: vm->lock. */
 static int set_records(struct vtr_vm *vm, const void *buffer, struct vtr_state_buffer *args)
 {
-	int err = for_each_record(vm, buffer, args->bytes, check_record, &args->bad_record);
+	int err = walk_records(vm, buffer, args->bytes, check_record, &args->bad_record);
 
 	if (err)
 		return err;
@@ -409,7 +409,7 @@ static int set_records(struct vtr_vm *vm, const void *buffer, struct vtr_state_b
 	if (any_vcpu_works(vm))
 		return -EBUSY;
 	spin_lock_irq(&vm->irqchip->lock);
-	for_each_record(vm, buffer, args->bytes, set_record, &args->bad_record);
+	walk_records(vm, buffer, args->bytes, set_record, &args->bad_record);
 	for (unsigned int i = 0; i < VTR_MAX_VCPUS; i++)
 		if (vm->vcpus[i])
 			vm->vcpus[i]->lapic_restored = true;

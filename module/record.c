@@ -5,7 +5,8 @@
  *
  * Written by the vCPU's own thread only, so no lock: fill the record, then
  * publish it by the head.  A slow reader loses the oldest records and can tell
- * by their sequence numbers, unless it has asked to be called in time.  Called by module/vcpu.c, handle.c, events.c.
+ * by their sequence numbers, unless it has asked to be called in time.
+ * Called by module/vcpu.c, handle.c, events.c.
  */
 #include <linux/timex.h>
 

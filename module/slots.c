@@ -85,10 +85,10 @@ const struct vtr_memslot *vtr_slots_find(const struct vtr_memslots *slots, u64 g
 		u32 middle = (low + high) / 2;
 		const struct vtr_memslot *s = &slots->slot[slots->by_gpa[middle]];
 
+		if (gpa >= s->gpa && gpa - s->gpa < s->bytes)
+			return s;
 		if (gpa < s->gpa)
 			high = middle;
-		else if (gpa - s->gpa < s->bytes)
-			return s;
 		else
 			low = middle + 1;
 	}

@@ -110,8 +110,8 @@ static struct vtr_vm *alloc_vm(const struct vtr_create_vm *args)
  *
  * Context: process; sleeps.
  * Return: a file descriptor; -EINVAL for an unknown flag, a whole trace without a
- * trace, an unknown interrupt controller or a bad name; -ENOMEM; -EMFILE; -EINTR: a signal while the memory notifier was
- * registered.
+ * trace, told halts without controllers, an unknown interrupt controller or a bad name;
+ * -ENOMEM; -EMFILE; -EINTR: a signal while the memory notifier was registered.
  */
 int vtr_vm_create(const struct vtr_create_vm *args)
 {

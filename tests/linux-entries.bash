@@ -34,8 +34,8 @@ result() { # WHAT CONDITION...
 boots() { # WHAT SENTENCE IMAGE OPTION...
 	local what=$1 sentence=$2 image=$3 status
 	shift 3
+	# shellcheck disable=SC2016 # the guest expands it
 	nested/linux --host "$host" --guest lean --image "$image" "$@" \
-		# shellcheck disable=SC2016 # the guest expands it
 		'[ "$(nproc)" = 2 ] && exit 42' >"$out/said" 2>&1
 	status=$?
 	result "$what: two CPUs and the RAM disk's command" test $status = 42

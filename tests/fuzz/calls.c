@@ -224,7 +224,10 @@ void world_furnish(struct world *world, struct random *random, int vm)
 
 static void fuzz_create_vm(struct fuzzer *f)
 {
-	struct vtr_create_vm args = { .size = sizeof(args), .flags = flags(f, VTR_VM_TRACE | VTR_VM_TRACE_WHOLE) };
+	struct vtr_create_vm args = {
+		.size = sizeof(args),
+		.flags = flags(f, VTR_VM_TRACE | VTR_VM_TRACE_WHOLE | VTR_VM_TELL_HALT),
+	};
 	int fd;
 
 	if (one_in(&f->random, 2))

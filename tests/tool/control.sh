@@ -35,11 +35,13 @@ at_terminal() { # LOG COMMAND...: what to do comes from stdin
 clocks() {
 	printf 'type TC\nline tsc \ntype ^Ad\nend 0\n' |
 		"$pty" vitrine console --history 0 "$1" >/tmp/clocks 2>&1 || return 1
+	# shellcheck disable=SC2046 # two words each
 	set -- $(sed -n 's/.*ticks 0*\([0-9a-f]*\).*/\1/p; s/.*tsc 0*\([0-9a-f]*\).*/\1/p' /tmp/clocks)
 	echo "$((0x0$1)) $((0x0$2))"
 }
 
 ticks() {
+	# shellcheck disable=SC2046 # two words each
 	set -- $(clocks "$1")
 	echo "$1"
 }
@@ -74,6 +76,7 @@ ok "a VM that is not there has no console" says "no VM 'c' is running: see" vitr
 
 # ---- pause: a stands still, b goes on ----------------------------------------------------
 
+# shellcheck disable=SC2046 # two words each
 set -- $(clocks a) $(clocks b)
 before_a=$1 counter_a=$2 before_b=$3 counter_b=$4
 ok "the guests answer" test "$before_a" -gt 0 -a "$before_b" -gt 0
@@ -86,6 +89,7 @@ sleep 3
 ok "resume" vitrine resume a
 paused=$(($(cut -d' ' -f1 /proc/uptime | tr -d .) - paused))
 ok "resuming twice is refused" says "not paused" vitrine resume a
+# shellcheck disable=SC2046 # two words each
 set -- $(clocks a) $(clocks b)
 ticks_a=$(($1 - before_a)) ticks_b=$(($3 - before_b))
 counted_a=$((($2 - counter_a) / 1000)) counted_b=$((($4 - counter_b) / 1000))

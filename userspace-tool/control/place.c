@@ -28,8 +28,8 @@
 
 int control_check_name(const char *name)
 {
-	static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				   "0123456789._-";
+	static const char good[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 	size_t bytes = strlen(name);
 
 	if (bytes && bytes < CONTROL_NAME_BYTES && *name != '.' && strspn(name, good) == bytes)

@@ -89,7 +89,7 @@ static int set_back(struct machine *machine, struct cpu *cpu, uint64_t ticks)
 
 	if (ret)
 		return ret;
-	tsc.offset -= host_khz ? (unsigned __int128)ticks * tsc.khz / host_khz : ticks;
+	tsc.offset -= host_khz ? (__uint128_t)ticks * tsc.khz / host_khz : ticks;
 	return vtr_set_tsc(cpu->vcpu, &tsc);
 }
 

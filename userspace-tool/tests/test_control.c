@@ -72,7 +72,8 @@ static int reach(const char *name)
 
 static int start(const char *name, const char *option)
 {
-	int pid = cli_start("vm.log", "run", "--name", name, "--flat", "0x1000", guest, option, NULL);
+	int pid = cli_start("vm.log", "run", "--name", name, "--flat", "0x1000", guest, option,
+			    NULL);
 	int fd = reach(name);
 
 	ok(fd >= 0, "a VM '%s' listens", name);
