@@ -303,7 +303,7 @@ def eoi(seen: Seen) -> None:
 
 
 @lab.test("level", "a line that stays high interrupts again after the end of interrupt", 6, "apic",
-          after=["eoi"],
+          after=["arrive"],
           read="SDM 3A \"Trigger Mode Register (TMR)\" and \"Signaling Interrupt Servicing "
                "Completion\"; module/lapic.c, end_of_interrupt()")
 def level(seen: Seen) -> None:
@@ -313,7 +313,7 @@ def level(seen: Seen) -> None:
 
 
 @lab.test("nested", "only a higher class comes into a handler, the same one waits", 8, "apic",
-          after=["eoi"],
+          after=["arrive"],
           read="SDM 3A \"Task and Processor Priorities\"; module/lapic.c, vtr_lapic_ppr() and "
                "vtr_lapic_next()")
 def nested(seen: Seen) -> None:
@@ -377,7 +377,7 @@ def on_time(what: str, gone: float, wanted: float) -> None:
 
 
 @lab.test("one-shot", "a one-shot timer expires in time, and once", 7, "apic",
-          after=["halt", "count"],
+          after=["arrive"],
           read="SDM 3A \"APIC Timer\"; module/lapic.c, vtr_lapic_timer_due() and "
                "vtr_lapic_timer_expire()")
 def one_shot(seen: Seen) -> None:
@@ -389,7 +389,7 @@ def one_shot(seen: Seen) -> None:
 
 
 @lab.test("periodic", "a periodic timer ticks without drift until it is masked", 7, "apic",
-          after=["halt", "count"],
+          after=["arrive"],
           read="SDM 3A \"APIC Timer\"; module/lapic.c, vtr_lapic_timer_expire()")
 def periodic(seen: Seen) -> None:
     case, numbers = case_of(seen, PERIODIC), symbols(seen.seed)
@@ -404,7 +404,7 @@ def periodic(seen: Seen) -> None:
 
 
 @lab.test("deadline", "a TSC deadline is kept, and reads as 0 then", 6, "apic",
-          after=["halt"],
+          after=["arrive"],
           read="SDM 3A \"TSC-Deadline Mode\"; module/lapic.c, vtr_lapic_timer_due() and "
                "vtr_lapic_timer_expire()")
 def deadline(seen: Seen) -> None:
@@ -421,7 +421,7 @@ def deadline(seen: Seen) -> None:
 
 
 @lab.test("ipi", "an interprocessor interrupt comes to whom its ICR names", 9, "apic",
-          after=["eoi"],
+          after=["arrive"],
           read="SDM 3A \"Interrupt Command Register (ICR)\" and \"Determining IPI Destination\"; "
                "module/lapic.c, send(), vtr_lapic_matches() and logical_match()")
 def ipi(seen: Seen) -> None:

@@ -34,13 +34,14 @@ same_again:
 /* 2: ticks that were due with interrupts off come afterwards; masked ones never. */
 caught_up:
 	cli
-	apic	DIVIDE, TICK_DIVIDE
+	apic	DIVIDE, ONCE_DIVIDE
 	apic	LVT_TIMER, (MASKED | PERIODIC | TICK_VECTOR)
-	apic	INITIAL, TICK_FROM
-	tell	NAP, (3 * TICK_US)
+	apic	INITIAL, ONCE_FROM
+	tell	NAP, (3 * ONCE_US)
 	apic	LVT_TIMER, (PERIODIC | TICK_VECTOR)
-	tell	NAP, (4 * TICK_US)
-	await	5
+	await	4
+	tell	NAP, (8 * ONCE_US)
+	await	12
 	apic	LVT_TIMER, (MASKED | TICK_VECTOR)
 	done
 
@@ -107,7 +108,7 @@ x2apic:
 	ipi_by_msr ID1, (ASSERT | IPI)
 	ipi_by_msr (ID1 | 0x100), (ASSERT | IPI + 1)
 	ipi_by_msr 0xffffffff, (ASSERT | IPI + 2)
-	ipi_by_msr (ID1 / 16 << 16 | 1 << ID1 % 16), (LOGICAL | ASSERT | IPI + 3)
+	ipi_by_msr (((ID1 / 16) << 16) | (1 << (ID1 % 16))), (LOGICAL | ASSERT | IPI + 3)
 	ipi_by_msr 0, (OTHERS | ASSERT | IPI + 4)
 	wrmsr_low 0x83f, (IPI + 5)
 	take
