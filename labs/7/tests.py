@@ -185,7 +185,7 @@ lab = Lab(7, "Boot Linux")
 lab.scene(Scene("apic", """\
 insmod /vitrine/vitrine.ko || exit 1
 taskset 1 ./apic apic.elf 1 2 3 4 5 6 7 8 9 10 11 12 13
-""", guests=["apic"], programs=["apic"], full_exits=700, at_exit={"text": read_text}))
+""", guests=["apic"], programs=["apic"], seconds=40, full_exits=700, at_exit={"text": read_text}))
 
 
 def divider(shift: int) -> int:

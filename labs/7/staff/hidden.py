@@ -33,7 +33,7 @@ def add(lab: Lab) -> None:
     lab.scene(Scene("hidden", """\
 insmod /vitrine/vitrine.ko || exit 1
 taskset 1 ./apic hidden.elf 1 2 3 4 5 6 7 8 9
-""", guests=["hidden"], programs=["apic"], full_exits=700,
+""", guests=["hidden"], programs=["apic"], seconds=40, full_exits=700,
                     at_exit={"text": visible.read_text}))
     lab.suspicion("hidden")(visible.changes_the_guest("hidden"))
 
@@ -124,8 +124,7 @@ taskset 1 ./apic hidden.elf 1 2 3 4 5 6 7 8 9
         ended(case)
 
     @lab.test("old-sipi", "a start-up IPI from before the INIT does not count", 5, "hidden",
-              after=["arrive"],
-              read="SDM 3A \"Interrupt Command Register (ICR)\"; module/lapic.c, send() and "
+                            read="SDM 3A \"Interrupt Command Register (ICR)\"; module/lapic.c, send() and "
                    "vtr_lapic_accept()")
     def old_sipi(seen: Seen) -> None:
         case, numbers = case_of(seen, OLD_SIPI), visible.symbols(seen.seed)
