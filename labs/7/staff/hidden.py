@@ -124,7 +124,7 @@ taskset 1 ./apic hidden.elf 1 2 3 4 5 6 7 8 9
         ended(case)
 
     @lab.test("old-sipi", "a start-up IPI from before the INIT does not count", 5, "hidden",
-                            read="SDM 3A \"Interrupt Command Register (ICR)\"; module/lapic.c, send() and "
+              read="SDM 3A \"Interrupt Command Register (ICR)\"; module/lapic.c, send() and "
                    "vtr_lapic_accept()")
     def old_sipi(seen: Seen) -> None:
         case, numbers = case_of(seen, OLD_SIPI), visible.symbols(seen.seed)

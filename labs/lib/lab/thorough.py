@@ -4,12 +4,11 @@
 The module is loaded, runs a guest and is unloaded under KASAN, lockdep, checks for
 sleeping in atomic context, and kmemleak.  That takes minutes, so it is no part of
 grading by default.  The reports come from the machine's own log, so the test is
-marked as resting on what the machine says.  A lab may have more that takes too long:
-labs/N/thorough.py, a function add(lab).  Read judge.py before.
+marked as resting on what the machine says.  Read judge.py before.
 """
 
-from .judge import Lab, expect, load_file
-from .scene import LABS, Scene, Seen
+from .judge import Lab, expect
+from .scene import Scene, Seen
 
 LIFE = """\
 mark 1
@@ -23,9 +22,6 @@ POINTS = 10
 
 
 def add(lab: Lab) -> None:
-    own = LABS / str(lab.number) / "thorough.py"
-    if own.is_file():
-        load_file(own).add(lab)
     lab.scene(Scene("debug", LIFE, kernel="debug", memory=512, seconds=600, options=["--leaks"]))
 
     @lab.test("debug-kernel", "the checking kernel has nothing to report", POINTS, "debug",
