@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lab.errors import LabError
 from lab.judge import Lab, Suspicion, expect
-from lab.observe import Exit, Recorder, guest_memory
+from lab.observe import MOST_EXITS, Exit, Recorder, guest_memory
 from lab.scene import Scene, Seed, Seen, assemble, guest_source
 from machine.debugger import Debugger
 
@@ -185,7 +185,8 @@ lab = Lab(7, "Boot Linux")
 lab.scene(Scene("apic", """\
 insmod /vitrine/vitrine.ko || exit 1
 taskset 1 ./apic apic.elf 1 2 3 4 5 6 7 8 9 10 11 12 13
-""", guests=["apic"], programs=["apic"], seconds=40, full_exits=700, at_exit={"text": read_text}))
+""", guests=["apic"], programs=["apic"], seconds=40, full_exits=MOST_EXITS,
+                at_exit={"text": read_text}))
 
 
 def divider(shift: int) -> int:
