@@ -592,6 +592,7 @@ static void take_init(struct vtr_vcpu *vcpu)
 /* SDM 3A "Typical AP Initialization Sequence": it begins at the page that the IPI names. */
 static void take_sipi(struct vtr_vcpu *vcpu)
 {
+	/* LAB 7.8: */
 	struct vtr_sregs sregs;
 	struct vtr_regs regs;
 
@@ -604,13 +605,16 @@ static void take_sipi(struct vtr_vcpu *vcpu)
 	regs.rip = 0;
 	vtr_backend->set_regs(vcpu, &regs);
 	vcpu->activity = VTR_ACTIVE;
+	/* LAB 7.8 END */
 }
 
 /* Is there an event that ends a HLT?  Context: locked, loaded. */
 static bool event_for_halted(struct vtr_vcpu *vcpu)
 {
+	/* LAB 7.4: return false; */
 	return vcpu->queued.kind || takes_nmi(vcpu) ||
 	       (next_vector(vcpu) >= 0 && vtr_backend->can_inject(vcpu, VTR_EVENT_INTERRUPT));
+	/* LAB 7.4 END */
 }
 
 static bool rests(const struct vtr_vcpu *vcpu)
@@ -647,10 +651,12 @@ bool vtr_irqchip_rests(struct vtr_vcpu *vcpu)
 		take_init(vcpu);
 		vtr_irqchip_settle(chip);
 	}
+	/* LAB 7.8: */
 	if (vcpu->activity == VTR_WAIT_SIPI && vcpu->lapic.sipi)
 		take_sipi(vcpu);
 	/* Running processors ignore it: SDM 3A "Interrupt Command Register (ICR)". */
 	vcpu->lapic.sipi = false;
+	/* LAB 7.8 END */
 	if (vcpu->activity == VTR_HALTED && event_for_halted(vcpu)) {
 		vcpu->activity = VTR_ACTIVE;
 		vcpu->irq_waits = true;

@@ -193,11 +193,13 @@ int vtr_lapic_set_base(struct vtr_lapic *apic, u64 value, unsigned int gpa_bits)
  */
 u32 vtr_lapic_ppr(const struct vtr_lapic *apic)
 {
+	/* LAB 7.2: return 0; */
 	u32 tpr = apic->reg[VTR_LAPIC_TPR] & 0xff;
 	int in_service = highest(apic, VTR_LAPIC_ISR);
 	u32 class = in_service < 0 ? 0 : in_service & 0xf0;
 
 	return (tpr & 0xf0) >= class ? tpr : class;
+	/* LAB 7.2 END */
 }
 
 /**
@@ -208,11 +210,13 @@ u32 vtr_lapic_ppr(const struct vtr_lapic *apic)
  */
 int vtr_lapic_next(const struct vtr_lapic *apic)
 {
+	/* LAB 7.2: return -1; */
 	int vector = highest(apic, VTR_LAPIC_IRR);
 
 	if (vector < 0 || !vtr_lapic_on(apic) || !software_enabled(apic))
 		return -1;
 	return (u32)(vector & 0xf0) > (vtr_lapic_ppr(apic) & 0xf0) ? vector : -1;
+	/* LAB 7.2 END */
 }
 
 /**
@@ -222,8 +226,10 @@ int vtr_lapic_next(const struct vtr_lapic *apic)
  */
 void vtr_lapic_take(struct vtr_lapic *apic, u8 vector)
 {
+	/* LAB 7.2: */
 	assign_vector(apic, VTR_LAPIC_IRR, vector, false);
 	assign_vector(apic, VTR_LAPIC_ISR, vector, true);
+	/* LAB 7.2 END */
 }
 
 /**
@@ -284,6 +290,7 @@ bool vtr_lapic_tells_end(const struct vtr_lapic *apic, u8 vector)
 
 static void end_of_interrupt(struct vtr_lapic *apic, struct vtr_lapic_effect *effect)
 {
+	/* LAB 7.3: */
 	int vector = highest(apic, VTR_LAPIC_ISR);
 
 	if (vector < 0)
@@ -294,6 +301,7 @@ static void end_of_interrupt(struct vtr_lapic *apic, struct vtr_lapic_effect *ef
 		effect->what |= VTR_LAPIC_ENDS;
 		effect->vector = vector;
 	}
+	/* LAB 7.3 END */
 }
 
 /* ---- what comes in --------------------------------------------------------------- */
@@ -306,8 +314,10 @@ static void set_irr(struct vtr_lapic *apic, u8 vector, bool level)
 		raise_error(apic, ESR_BAD_VECTOR);
 		return;
 	}
+	/* LAB 7.1: */
 	assign_vector(apic, VTR_LAPIC_TMR, vector, level);
 	assign_vector(apic, VTR_LAPIC_IRR, vector, true);
+	/* LAB 7.1 END */
 }
 
 /* A new kind of error raises the error interrupt: SDM 3A "Error Handling" (11.5.3). */
@@ -324,6 +334,7 @@ static void raise_error(struct vtr_lapic *apic, u32 error)
 
 static bool logical_match(const struct vtr_lapic *apic, u32 dest)
 {
+	/* LAB 7.7: return false; */
 	u32 ldr = apic->reg[VTR_LAPIC_LDR];
 
 	if (vtr_lapic_x2(apic))
@@ -332,6 +343,7 @@ static bool logical_match(const struct vtr_lapic *apic, u32 dest)
 	if (apic->reg[VTR_LAPIC_DFR] == DFR_FLAT)
 		return ldr & dest;
 	return ldr >> 4 == dest >> 4 && ldr & dest & 0xf;
+	/* LAB 7.7 END */
 }
 
 /**
@@ -350,6 +362,7 @@ bool vtr_lapic_matches(const struct vtr_lapic *apic, const struct vtr_lapic *fro
 	/* Whoever could not take it is no candidate. */
 	if (message->mode == VTR_DELIVER_LOWEST && !software_enabled(apic))
 		return false;
+	/* LAB 7.7: return message->dest == apic->id; */
 	switch (message->shorthand) {
 	case VTR_TO_SELF:
 		return apic == from;
@@ -363,6 +376,7 @@ bool vtr_lapic_matches(const struct vtr_lapic *apic, const struct vtr_lapic *fro
 	if (message->logical)
 		return logical_match(apic, message->dest);
 	return message->dest == apic->id;
+	/* LAB 7.7 END */
 }
 
 /**
@@ -386,13 +400,17 @@ bool vtr_lapic_accept(struct vtr_lapic *apic, const struct vtr_irq_message *mess
 		apic->nmi = true;
 		return true;
 	case VTR_DELIVER_INIT:
+		/* LAB 7.8: return false; */
 		apic->init = true;
 		apic->sipi = false;
 		return true;
+		/* LAB 7.8 END */
 	case VTR_DELIVER_STARTUP:
+		/* LAB 7.8: return false; */
 		apic->sipi = true;
 		apic->sipi_page = message->vector;
 		return true;
+		/* LAB 7.8 END */
 	default:
 		/* No SMM here; an ExtINT goes to the 8259's pin of the first vCPU. */
 		return false;
@@ -424,15 +442,18 @@ static enum timer_mode timer_mode(const struct vtr_lapic *apic)
 /* Nanoseconds of one count: SDM 3A "Divide Configuration Register" (11.5.4). */
 static u64 count_ns(const struct vtr_lapic *apic)
 {
+	/* LAB 7.5: return VTR_CRYSTAL_NS; */
 	u32 divide = apic->reg[VTR_LAPIC_DIVIDE];
 	u32 code = (divide & 3) | (divide & 8) >> 1;
 
 	/* 0: by 2, 1: by 4, ... 6: by 128, 7: by 1. */
 	return (u64)VTR_CRYSTAL_NS << ((code + 1) & 7);
+	/* LAB 7.5 END */
 }
 
 static u32 current_count(const struct vtr_lapic *apic, u64 now)
 {
+	/* LAB 7.5: return 0; */
 	u32 initial = apic->reg[VTR_LAPIC_INITIAL];
 	u64 gone;
 
@@ -445,6 +466,7 @@ static u32 current_count(const struct vtr_lapic *apic, u64 now)
 	if (timer_mode(apic) == PERIODIC)
 		return initial - (u32)(gone - div64_u64(gone, initial) * initial);
 	return gone < initial ? initial - gone : 0;
+	/* LAB 7.5 END */
 }
 
 static void start_count(struct vtr_lapic *apic, const struct vtr_moment *now)
@@ -478,6 +500,7 @@ static void skip_periods(struct vtr_lapic *apic, u64 now)
  */
 u64 vtr_lapic_timer_due(const struct vtr_lapic *apic, const struct vtr_moment *now)
 {
+	/* LAB 7.6: return 0; */
 	u64 left;
 
 	if (timer_mode(apic) == PERIODIC && timer_masked(apic))
@@ -494,6 +517,7 @@ u64 vtr_lapic_timer_due(const struct vtr_lapic *apic, const struct vtr_moment *n
 		return 0;
 	/* Rounded up: an interrupt that comes early is a bug in the guest's eyes. */
 	return now->ns + mul_u64_u32_div(left, 1000000, now->tsc_khz) + 1;
+	/* LAB 7.6 END */
 }
 
 /**
@@ -507,6 +531,7 @@ u64 vtr_lapic_timer_due(const struct vtr_lapic *apic, const struct vtr_moment *n
  */
 bool vtr_lapic_timer_expire(struct vtr_lapic *apic, const struct vtr_moment *now)
 {
+	/* LAB 7.6: return false; */
 	u32 lvt = apic->reg[VTR_LAPIC_LVT_TIMER];
 	u64 due = vtr_lapic_timer_due(apic, now);
 
@@ -523,6 +548,7 @@ bool vtr_lapic_timer_expire(struct vtr_lapic *apic, const struct vtr_moment *now
 	if (!(lvt & LVT_MASKED))
 		set_irr(apic, lvt, false);
 	return true;
+	/* LAB 7.6 END */
 }
 
 /**
@@ -688,6 +714,7 @@ static void write_svr(struct vtr_lapic *apic, u32 value, struct vtr_lapic_effect
 /* A message has been sent at once: its delivery is never pending. */
 static void send(struct vtr_lapic *apic, u32 low, u32 high, struct vtr_lapic_effect *effect)
 {
+	/* LAB 7.7: */
 	struct vtr_irq_message *ipi = &effect->ipi;
 	bool x2 = vtr_lapic_x2(apic);
 
@@ -708,6 +735,7 @@ static void send(struct vtr_lapic *apic, u32 low, u32 high, struct vtr_lapic_eff
 		return;
 	}
 	effect->what |= VTR_LAPIC_SENDS;
+	/* LAB 7.7 END */
 }
 
 static void write_divide(struct vtr_lapic *apic, u32 value, const struct vtr_moment *now,

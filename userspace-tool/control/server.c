@@ -268,15 +268,16 @@ static void take_request(struct server *server, struct server_client *client,
 {
 	const char *what = control_text(request, "do");
 	cJSON *reply;
-	int ret = -EOPNOTSUPP;
+	unsigned int i = 0;
+	int ret;
 
 	reply = control_reply(true);
-	for (unsigned int i = 0; i < ARRAY_SIZE(requests); i++) {
-		if (!strcmp(what, requests[i].what))
-			ret = requests[i].run(server, client, request, reply);
-	}
-	if (ret == -EOPNOTSUPP)
-		vtr_error(EOPNOTSUPP, "there is no request '%.20s'", what);
+	while (i < ARRAY_SIZE(requests) && strcmp(what, requests[i].what))
+		i++;
+	if (i < ARRAY_SIZE(requests))
+		ret = requests[i].run(server, client, request, reply);
+	else
+		ret = vtr_error(EINVAL, "there is no request '%.20s'", what);
 	if (!ret) {
 		answer(server, client, reply);
 		return;

@@ -215,7 +215,7 @@ static void make_vm(struct box *box, const char *path)
 	box->memory = map_memory();
 	load_guest(box, path);
 	write_tables(box->memory);
-	if (vtr_open(NULL, &dev) || vtr_vm_create(dev, "events", 0, &box->vm) ||
+	if (vtr_open(NULL, &dev) || vtr_vm_create(dev, "events", 0, VTR_IRQCHIP_USER, &box->vm) ||
 	    vtr_vm_set_msr_filter(box->vm, &asked, 1) ||
 	    vtr_vm_set_slot(box->vm, 0, 0, box->memory, GUEST_BYTES, 0))
 		die("the VM");

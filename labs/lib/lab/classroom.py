@@ -214,7 +214,7 @@ def command(arguments: list[str]) -> int:
         prog="labs/grade-class", allow_abbrev=False,
         description="Grade a folder of submissions of lab N: directories, tar archives or git "
                     "bundles, named after the students.")
-    parser.add_argument("lab", type=int, metavar="N", choices=LABS, help="0 to 6")
+    parser.add_argument("lab", type=int, metavar="N", choices=LABS, help="0 to 7")
     parser.add_argument("dir", type=Path, metavar="DIR", help="one entry for each student")
     parser.add_argument("--out", type=Path, metavar="DIR",
                         help="grades.csv, class.html and results/ (default: DIR-grades)")

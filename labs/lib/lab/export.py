@@ -36,7 +36,7 @@ def command(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="labs/export-student", allow_abbrev=False,
         description="Make an archive for students: no staff material, no solution of the lab.")
-    parser.add_argument("lab", type=int, metavar="N", choices=tree.LABS, help="0 to 6")
+    parser.add_argument("lab", type=int, metavar="N", choices=tree.LABS, help="0 to 7")
     parser.add_argument("file", type=Path, metavar="FILE", help="ends in .tar.gz, .tar.xz or .tar")
     options = parser.parse_args(arguments)
     if not options.file.name.endswith(SUFFIXES):

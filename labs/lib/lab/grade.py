@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
         description="Build a submission of lab N, run it in the nested machine, and judge it by "
                     "what is seen from outside of the machine.",
         epilog="Exit status: 0 all points, 1 some are missing or grading failed, 2 wrong usage.")
-    made.add_argument("lab", type=int, metavar="N", choices=LABS, help="0 to 6")
+    made.add_argument("lab", type=int, metavar="N", choices=LABS, help="0 to 7")
     made.add_argument("dir", type=Path, metavar="DIR", nargs="?", default=TOP,
                       help="the submission: a tree that labs/cut made (default: this tree)")
     made.add_argument("--student", default="practice", metavar="ID",

@@ -166,6 +166,7 @@ class Recorder:
         self.watching = True
         self.marked_exits = 0           # when the last mark came
         self.most_exits = MOST_EXITS
+        self.full_exits = FULL_EXITS
         self.trouble: str | None = None
         self.forged: str | None = None      # somebody else than the script makes marks
 
@@ -195,7 +196,7 @@ class Recorder:
             return
         registers = debugger.registers(stop.cpu)
         at = int(debugger.parameters(f"cpu{stop.cpu}.VMX.vmcsptr")["vmcsptr"])
-        whole = len(self.exits) < FULL_EXITS
+        whole = len(self.exits) < self.full_exits
         vmcs = read_vmcs(debugger, at) if whole else read_short(debugger, at)
         seen = Exit(len(self.exits), stop.tick, stop.cpu, stop.rip,
                     {name: registers[name] for name in GPRS}, at, vmcs)

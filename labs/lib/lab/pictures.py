@@ -3,7 +3,7 @@
 
 What a table of the source says is read there (tables.py), so a figure can't
 fall behind it: the style test compares the files with what is drawn now.
-figures_vmx.py and figures_run.py draw; draw.py is the pencil.
+figures_vmx.py, figures_run.py and figures_irq.py draw; draw.py is the pencil.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from . import figures_run, figures_vmx
+from . import figures_irq, figures_run, figures_vmx
 from .tables import Source
 from .tree import TOP
 
@@ -20,7 +20,7 @@ FIGURES = (
     figures_vmx.layers, figures_vmx.root_mode, figures_vmx.vmcs, figures_vmx.entry_controls,
     figures_vmx.entry_checks, figures_vmx.ept_walk, figures_vmx.ept_entry,
     figures_run.exit_loop, figures_run.registers, figures_run.events,
-    figures_run.interruption_info,
+    figures_run.interruption_info, figures_irq.local_apic, figures_irq.vcpu_rests,
 )
 
 

@@ -24,7 +24,7 @@ from machine.errors import Failure
 
 from . import submitted
 from .errors import LabError
-from .observe import MOST_EXITS, Look, Recorder
+from .observe import FULL_EXITS, MOST_EXITS, Look, Recorder
 
 LABS = Path(__file__).resolve().parents[2]
 TOP = LABS.parent
@@ -61,6 +61,7 @@ class Scene:
     end_at_break: bool = False
     other_numbers: bool = False
     most_exits: int = MOST_EXITS    # between two marks; 3000 take 10 s
+    full_exits: int = FULL_EXITS    # the first so many are read with all fields
     guests: list[str] = field(default_factory=list)
     programs: list[str] = field(default_factory=list)
     options: list[str] = field(default_factory=list)
@@ -166,6 +167,7 @@ def play(scene: Scene, lab: int, tree: Path, seed: Seed, symbols: Mapping[str, i
     recorder = Recorder(scene.cpus, scene.at_exit, scene.at_mark, scene.at_break)
     recorder.numbers = symbols
     recorder.most_exits = scene.most_exits
+    recorder.full_exits = scene.full_exits
     recorder.end_at_break = scene.end_at_break
     output = io.BytesIO()
     try:

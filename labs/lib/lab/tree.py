@@ -19,7 +19,7 @@ TOP = Path(__file__).resolve().parents[3]
 # Where holes may be, and all that the grader takes from a submission; but see student_files().
 STUDENT_FOLDERS = ("module", "vmx", "ept")
 STUDENT_KINDS = (".c", ".S", ".h", ".def")
-LABS = range(0, 7)
+LABS = range(0, 8)
 
 LAB_H = """\
 /* SPDX-License-Identifier: GPL-2.0-only */
@@ -145,7 +145,7 @@ def command(arguments: list[str]) -> int:
         prog="labs/cut", allow_abbrev=False,
         description="Make the student's tree of lab N in DIR: the true tree with the "
                     "lab's holes emptied.")
-    parser.add_argument("lab", type=int, metavar="N", choices=LABS, help="0 to 6")
+    parser.add_argument("lab", type=int, metavar="N", choices=LABS, help="0 to 7")
     parser.add_argument("dir", type=Path, metavar="DIR", help="made; must be new or empty")
     parser.add_argument("--mine", type=Path, metavar="DIR",
                         help="take the parts of the earlier labs from this tree of yours")
