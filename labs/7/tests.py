@@ -184,7 +184,8 @@ def text_of(name: str, numbers: Mapping[str, int]) -> bytes:
 lab = Lab(7, "Boot Linux")
 # The case without interrupts comes first: a storm of them would leave no exits for it.
 lab.scene(Scene("apic", """\
-insmod /vitrine/vitrine.ko || exit 1
+# The local APIC of this lab is the one in software.
+insmod /vitrine/vitrine.ko apicv=0 || exit 1
 taskset 1 ./apic apic.elf 13 1 2 3 4 5 6 7 8 9 10 11 12
 """, guests=["apic"], programs=["apic"], seconds=40, full_exits=MOST_EXITS,
                 at_exit={"text": read_text}))
