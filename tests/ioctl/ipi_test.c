@@ -431,7 +431,7 @@ static void a_thread_moves_while_its_timer_runs(void)
 
 	if (nr_cpus() < 2)
 		tap_skip("there is one core only");
-	log->wanted = 60;
+	log->wanted = 120;
 	start_runner(&runner, vcpu, 0);
 	for (unsigned int i = 0; !runner.done && i < 2000; i++) {
 		cpu_set_t set;
@@ -439,12 +439,12 @@ static void a_thread_moves_while_its_timer_runs(void)
 		CPU_ZERO(&set);
 		CPU_SET(i & 1, &set);
 		sched_setaffinity(runner.tid, sizeof(set), &set);
-		nap_ms(3);
+		nap_ms(2);
 	}
 	join_runner(&runner);
-	CHECK(log->count[0x51] >= 60);
+	CHECK(log->count[0x51] >= 120);
 	CHECK(get_stats(vcpu).migrations > 5);
-	for (unsigned int i = 0; i < 60; i++)
+	for (unsigned int i = 0; i < 120; i++)
 		CHECK_MSG(log->tsc[i] - log->out[0] >= (i + 1) * 8ull * tsc_khz(vcpu),
 			  "tick %u is early", i);
 }
