@@ -247,8 +247,10 @@ def command(arguments: list[str]) -> int:
                                       if options.agree
                                       else cases(proofs, numbers, every))
                     if not options.only or options.only in case[0]]
-    # The test runner has built them, and other suites use them meanwhile.
-    kernels = {scene.kernel for number in numbers for scene in judge.load(number).scenes.values()}
+    # The test runner has built them, and other suites use them meanwhile.  A cut tree is
+    # graded for the labs before it, too.
+    kernels = {scene.kernel for number in labs_with_tests() if number <= max(numbers)
+               for scene in judge.load(number).scenes.values()}
     if any("debug kernel" in name for name, _ in chosen_cases):
         kernels.add("debug")
     for kernel in sorted(kernels):
