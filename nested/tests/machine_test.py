@@ -281,6 +281,7 @@ Next at t=1234
         b"r": "CPU0:\nrax: 00000001_00000002\nr8 : 00000000_00000003\nrip: ffffffff_c0001000\n",
         b"xp /2wx 0x1000": "[bochs]:\n0x0000000000001000 <bogus+       0>:\t0x44332211\t0x88776655\n",
         b'show "cpu0.VMX"': "show param name: <cpu0.VMX>\nvmcsptr = 0xb16000\nin_vmx = true\n",
+        b"vmexitbp": "",
         f"? {debugger.MARK}".encode(): f"{debugger.MARK} 1592639710\n",
     }
 
@@ -311,6 +312,24 @@ def test_debugger_answers() -> None:
     assert talk.registers() == {"rax": 0x100000002, "r8": 3, "rip": 0xffffffffc0001000}
     assert talk.memory(0x1001, 6) == bytes.fromhex("223344556677")
     assert talk.parameters("cpu0.VMX") == {"vmcsptr": 0xb16000, "in_vmx": 1}
+
+
+def test_an_observer_that_fails_ends_the_machine() -> None:
+    """Else the machine would stand until its time is over."""
+    emulator = FakeEmulator()
+    killed = []
+    emulator.kill = lambda: killed.append(True)                 # type: ignore[attr-defined]
+
+    def observer(_debugger: debugger.Debugger, stop: debugger.Stop) -> None:
+        raise IndexError(f"nothing at {stop.tick}")
+
+    with tempfile.TemporaryDirectory() as place:
+        follower = debugger.start(emulator, pathlib.Path(place), observer)  # type: ignore[arg-type]
+        follower.join(10)
+        log = (pathlib.Path(place) / "debugger.log").read_text()
+    assert not follower.is_alive() and killed == [True], killed
+    assert follower.failure == "IndexError: nothing at 1234", follower.failure
+    assert "in observer" in log, log
 
 
 def test_two_processors_may_stop_at_once() -> None:

@@ -13,7 +13,6 @@ import os
 import pathlib
 import re
 import subprocess
-import threading
 
 from . import cache, debugger, image, terminal
 from .errors import Failure, UsageError
@@ -110,7 +109,7 @@ class Emulator:
     def __init__(self, place: pathlib.Path, arguments: list[str], commands: str,
                  observer: debugger.Observer | None = None) -> None:
         self.place = place
-        self.follower: threading.Thread | None = None
+        self.follower: debugger.Follower | None = None
         (place / "commands").write_text("" if observer else commands)
         os.mkfifo(place / FRAMES)
         # Open for both: no end of file before the emulator opens its side.
@@ -144,6 +143,8 @@ class Emulator:
 
     def why_ended(self) -> str:
         log = self._read("bochs.log")
+        if self.follower and self.follower.failure:
+            return f"who looked at it from outside has failed: {self.follower.failure}"
         if "soft power off" in log:
             return "the machine was switched off before the command had ended"
         panics = re.findall(r"^\d+p\[[^\]]*\] >>PANIC<< (.*)$", log, re.MULTILINE)

@@ -15,6 +15,7 @@ import pathlib
 import re
 import subprocess
 import threading
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO, NoReturn
@@ -148,23 +149,44 @@ def number(text: str) -> int | str:
 Observer = Callable[[Debugger, Stop], None]
 
 
-def start(process: subprocess.Popen[bytes], place: pathlib.Path,
-          observer: Observer) -> threading.Thread:
-    """Run the machine and tell the observer of each stop, in a thread of its own.
+class Follower(threading.Thread):
+    """Runs the machine and tells the observer of each stop, in a thread of its own.
 
     An observer that has an attribute `cpus` is told of the VM exits of so many
     processors, another one of those of the first.  What the debugger says goes to
-    debugger.log in the directory PLACE, too.
+    debugger.log in the directory PLACE, too.  An observer that fails ends the machine, which
+    would stand for ever else; `failure` says why.
     """
-    def follow() -> None:
-        with open(place / "debugger.log", "wb") as log, contextlib.suppress(Gone):
-            debugger = Debugger(process, log)
-            for cpu in range(getattr(observer, "cpus", 1)):
-                debugger.watch_exits(cpu)
-            while True:
-                for stop in debugger.go_on():
-                    observer(debugger, stop)
 
-    thread = threading.Thread(target=follow, name="debugger", daemon=True)
-    thread.start()
-    return thread
+    def __init__(self, process: subprocess.Popen[bytes], place: pathlib.Path,
+                 observer: Observer) -> None:
+        super().__init__(name="debugger", daemon=True)
+        self.process = process
+        self.place = place
+        self.observer = observer
+        self.failure: str | None = None
+
+    def run(self) -> None:
+        with open(self.place / "debugger.log", "wb") as log, contextlib.suppress(Gone):
+            try:
+                self._follow(Debugger(self.process, log))
+            except Gone:
+                raise
+            except Exception as error:  # pylint: disable=broad-exception-caught
+                self.failure = f"{type(error).__name__}: {error}"
+                log.write(traceback.format_exc().encode())
+                self.process.kill()
+
+    def _follow(self, debugger: Debugger) -> NoReturn:
+        for cpu in range(getattr(self.observer, "cpus", 1)):
+            debugger.watch_exits(cpu)
+        while True:
+            for stop in debugger.go_on():
+                self.observer(debugger, stop)
+
+
+def start(process: subprocess.Popen[bytes], place: pathlib.Path, observer: Observer) -> Follower:
+    """Let the machine run, and the observer look at it."""
+    follower = Follower(process, place, observer)
+    follower.start()
+    return follower
