@@ -56,7 +56,7 @@ class Scene:
     cpu: str = "vmx"
     kernel: str = "lean"
     seconds: int = 20              # of the emulator's processor time; most take 5
-    memory: int = 384
+    memory: int = 256
     may_end: bool = False
     end_at_break: bool = False
     other_numbers: bool = False

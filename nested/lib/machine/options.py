@@ -63,7 +63,7 @@ def add_machine(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--cpus", type=positive, default=1, metavar="N",
                        help="number of processors (default: 1)")
     group.add_argument("--memory", type=positive, metavar="MB",
-                       help="memory (default: 384; 512 with the debug kernel or --crash)")
+                       help="memory (default: 256; 512 with the debug kernel or --crash)")
     group.add_argument("--clock", type=positive, metavar="MHZ",
                        help="million instructions in a second of the machine's time (bochs; "
                        "default: 20; 10 with two processors, 100 with the debug kernel)")
@@ -178,7 +178,7 @@ def check(options: argparse.Namespace) -> None:
         # the tick of a kernel that checks itself would take all of a slow clock's time.
         options.clock = 100 if options.kernel == "debug" else 20 if options.cpus == 1 else 10
     if options.memory is None:
-        options.memory = 512 if options.kernel == "debug" or options.crash else 384
+        options.memory = 512 if options.kernel == "debug" or options.crash else 256
     for pair in options.env:
         if "=" not in pair.lstrip("="):
             raise UsageError(f"--env {pair}: write NAME=VALUE")
