@@ -200,10 +200,17 @@ static void the_package_has_as_many_ids_as_it_needs(struct kunit *test)
 }
 
 /* The host here says 1FH for each field; a level of 7 is shared by the package. */
+static void needs_the_host_of_uml(struct kunit *test)
+{
+	if (!IS_ENABLED(CONFIG_UML))
+		kunit_skip(test, "the host's CPUID is a real processor's");
+}
+
 static void the_last_cache_is_shared_by_the_vms_processors(struct kunit *test)
 {
 	u32 out[4];
 
+	needs_the_host_of_uml(test);
 	have_processors(test, 3, 5, true);
 	ask(test, 4, 0, out);
 	KUNIT_EXPECT_EQ(test, out[EAX] >> 14 & 0xfff, 7u);
@@ -223,6 +230,7 @@ static void each_level_of_the_topology_is_told(struct kunit *test)
 	static const u32 leaves[] = { 0xb, 0x1f };
 	u32 out[4];
 
+	needs_the_host_of_uml(test);
 	for (unsigned int i = 0; i < ARRAY_SIZE(leaves); i++) {
 		have_processors(test, 3, 5, true);
 		ask(test, 0, 0, out);

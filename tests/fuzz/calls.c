@@ -30,7 +30,7 @@ static int is_expected(int error)
 {
 	switch (error) {
 	case 0: case EINVAL: case EFAULT: case ENOTTY: case E2BIG: case EBADF: case EIO:
-	case EBUSY: case EAGAIN: case EEXIST: case ENOMEM: case EINTR: case ENOSPC:
+	case EBUSY: case EALREADY: case EAGAIN: case EEXIST: case ENOMEM: case EINTR: case ENOSPC:
 	case EOPNOTSUPP: case EMFILE: case EPERM: case ENOENT: case ENODEV:
 		return 1;
 	}

@@ -3,7 +3,8 @@
  * Views: exits out of trace records, values in words, tables, disassembly.
  *
  * Proves: ticks are charged to the right part of the way, lost records break a
- * row off, phases and functions are told by addresses, unknown bits are never hidden, bytes are fetched across pages.
+ * row off, phases and functions are told by addresses, unknown bits are never
+ * hidden, bytes are fetched across pages.
  */
 #include <errno.h>
 #include <stdlib.h>
