@@ -162,7 +162,7 @@ class Recorder:
         self.breaks: list[Mark] = []    # stops at break_at()
         self.end_at_break = False       # the run is over there
         self.ended = False
-        self.flooded = False            # there were more than MOST_EXITS in a row
+        self.flooded = False            # there were more than most_exits in a row
         self.watching = True
         self.marked_exits = 0           # when the last mark came
         self.most_exits = MOST_EXITS

@@ -235,7 +235,8 @@ def command(arguments: list[str]) -> int:
     parser.add_argument("--all", action="store_true",
                         help="all known-wrong submissions, not one for each lab")
     parser.add_argument("--agree", action="store_true",
-                        help=f"instead: {GRADINGS} gradings of one submission of each lab agree")
+                        help=f"instead: {GRADINGS} gradings of one submission of each lab agree, or "
+                             "of those that --all or --only choose")
     parser.add_argument("--only", metavar="WORD",
                         help="of all cases those with this word in their name")
     parser.add_argument("--student", default="proof", metavar="ID", help="seed of the tests")
