@@ -131,7 +131,7 @@ def test_wrong_use_is_refused() -> None:
         refuses("is there and not empty", "labs/cut", "1", str(TOP / "labs"))
         refuses("no such directory", "labs/cut", "2", f"{place}/new", "--mine", f"{place}/none")
         refuses("no such directory", "labs/grade", "1", f"{place}/none")
-        refuses("invalid choice", "labs/grade", "7")
+        refuses("invalid choice", "labs/grade", "99")
         refuses("no such directory", "labs/grade-class", "1", f"{place}/none")
         refuses("no submission", "labs/grade-class", "1", place, "--out", f"{place}-out")
         shutil.rmtree(f"{place}-out", ignore_errors=True)
