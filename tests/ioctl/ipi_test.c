@@ -119,6 +119,8 @@ static void ipis_by_every_destination(void)
 	for (unsigned int i = 0; i < NR(list); i++)
 		send_and_check(&pair, &list[i]);
 	CHECK_NUM(log_of(pair.vcpu[0])->nr, 6);
+	/* Its handler counts @nr last. */
+	WAIT_UNTIL(log_of(pair.vcpu[1])->nr >= 8);
 	CHECK_NUM(log_of(pair.vcpu[1])->nr, 8);
 	stop_runner(&pair.runner);
 }
@@ -142,6 +144,7 @@ static void ipis_by_msrs(void)
 	for (unsigned int i = 0; i < NR(list); i++)
 		send_and_check(&pair, &list[i]);
 	CHECK_NUM(log_of(pair.vcpu[0])->nr, 3);
+	WAIT_UNTIL(log_of(pair.vcpu[1])->nr >= 6);
 	CHECK_NUM(log_of(pair.vcpu[1])->nr, 6);
 	stop_runner(&pair.runner);
 }
