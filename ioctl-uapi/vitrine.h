@@ -25,6 +25,7 @@
 #define VTR_MAX_VCPUS		64	/* vCPUs of one VM */
 #define VTR_MAX_SLOTS		128	/* memory slots of one VM */
 #define VTR_MAX_CPUID_ENTRIES	128	/* entries of a CPUID table */
+#define VTR_MAX_EVENTFDS	128	/* eventfds of each kind of one VM */
 #define VTR_MAX_MSR_RANGES	64	/* ranges of an MSR filter */
 #define VTR_NAME_BYTES		32	/* VM name, with the final NUL */
 #define VTR_SENTENCE_BYTES	192	/* a sentence, with the final NUL */
@@ -50,6 +51,8 @@
 #define VTR_VM_HOLD_TIMERS	_IO(VTR_IOC_MAGIC, 0x2a) /* struct vtr_hold_timers */
 #define VTR_VM_GET_STATE	_IO(VTR_IOC_MAGIC, 0x2b) /* struct vtr_state_buffer */
 #define VTR_VM_SET_STATE	_IO(VTR_IOC_MAGIC, 0x2c) /* struct vtr_state_buffer */
+#define VTR_VM_IRQFD		_IO(VTR_IOC_MAGIC, 0x2d) /* struct vtr_irqfd */
+#define VTR_VM_IOEVENTFD	_IO(VTR_IOC_MAGIC, 0x2e) /* struct vtr_ioeventfd */
 /* ---- vCPU fd ---------------------------------------------------------- */
 #define VTR_VCPU_RUN		_IO(VTR_IOC_MAGIC, 0x40) /* arg 0 */
 #define VTR_VCPU_GET_STATE	_IO(VTR_IOC_MAGIC, 0x41) /* struct vtr_state_buffer */
@@ -249,6 +252,52 @@ struct vtr_msi {
 	__aligned_u64 address;
 	__u32 data;
 	__u32 pad;
+};
+
+/**
+ * struct vtr_irqfd - an eventfd whose signal is an interrupt (VTR_IRQCHIP_MODULE only)
+ * @size: sizeof(struct vtr_irqfd)
+ * @flags: VTR_IRQFD_MSI: a message; else a line goes high for a moment;
+ *	VTR_IRQFD_REMOVE: not any more; all members but @fd are zero then
+ * @fd: the eventfd
+ * @line: as in struct vtr_irq_line
+ * @address: as in struct vtr_msi
+ * @data: as in struct vtr_msi
+ * @pad: zero
+ */
+struct vtr_irqfd {
+	__u32 size;
+	__u32 flags;
+#define VTR_IRQFD_MSI		(1u << 0)
+#define VTR_IRQFD_REMOVE	(1u << 1)
+	__s32 fd;
+	__u32 line;
+	__aligned_u64 address;
+	__u32 data;
+	__u32 pad;
+};
+
+/**
+ * struct vtr_ioeventfd - an eventfd that is signalled when the guest writes
+ * @size: sizeof(struct vtr_ioeventfd)
+ * @flags: VTR_IOEVENTFD_PORT: to a port; else to memory, where no slot is;
+ *	VTR_IOEVENTFD_MATCH: only @data; VTR_IOEVENTFD_REMOVE: not any more; all other
+ *	members as they were when it was added
+ * @address: number of the port, or guest physical address
+ * @data: the value that is meant; zero without VTR_IOEVENTFD_MATCH
+ * @bytes: width of the write: 1, 2, 4, 8 (memory only); 0: any
+ * @fd: the eventfd
+ */
+struct vtr_ioeventfd {
+	__u32 size;
+	__u32 flags;
+#define VTR_IOEVENTFD_PORT	(1u << 0)
+#define VTR_IOEVENTFD_MATCH	(1u << 1)
+#define VTR_IOEVENTFD_REMOVE	(1u << 2)
+	__aligned_u64 address;
+	__aligned_u64 data;
+	__u32 bytes;
+	__s32 fd;
 };
 
 /**

@@ -11,6 +11,7 @@
 #ifndef VTR_COMPAT_H
 #define VTR_COMPAT_H
 
+#include <linux/eventfd.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
@@ -196,6 +197,16 @@ static inline void preempt_notifier_init(struct preempt_notifier *n,
 #endif
 
 #endif /* CONFIG_UML */
+
+/* 6.8 took the count away: a signal counts one. */
+static inline void vtr_signal_eventfd(struct eventfd_ctx *ctx)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+	eventfd_signal(ctx);
+#else
+	eventfd_signal(ctx, 1);
+#endif
+}
 
 #ifndef CONFIG_UML
 /*

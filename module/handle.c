@@ -149,13 +149,15 @@ static int handle_msr(struct vtr_vcpu *vcpu)
 	return 1;
 }
 
-/* A port of the interrupt controllers, if the module has them? */
+/* A port of the interrupt controllers, if the module has them, or of an eventfd? */
 static bool port_of_module(struct vtr_vcpu *vcpu)
 {
 	const struct vtr_exit *e = &vcpu->exit;
 	u64 data = (u8)vcpu->gpr[VTR_RAX];
 
-	if (!vtr_irqchip_port(vcpu, e->io.port, e->io.bytes, e->io.in, &data))
+	if (!vtr_irqchip_port(vcpu, e->io.port, e->io.bytes, e->io.in, &data) &&
+	    (e->io.in || !vtr_eventfd_written(vcpu, true, e->io.port, e->io.bytes,
+					      vcpu->gpr[VTR_RAX])))
 		return false;
 	if (e->io.in)
 		vcpu->gpr[VTR_RAX] = (vcpu->gpr[VTR_RAX] & ~0xffULL) | (u8)data;

@@ -253,6 +253,22 @@ static int hold_timers(struct vtr_vm *vm, void __user *user)
 	return err ?: give_args(user, &args, sizeof(args));
 }
 
+static int irqfd(struct vtr_vm *vm, void __user *user)
+{
+	struct vtr_irqfd args;
+	int err = take_args(&args, sizeof(args), user);
+
+	return err ?: vtr_eventfd_irq(vm, &args);
+}
+
+static int ioeventfd(struct vtr_vm *vm, void __user *user)
+{
+	struct vtr_ioeventfd args;
+	int err = take_args(&args, sizeof(args), user);
+
+	return err ?: vtr_eventfd_io(vm, &args);
+}
+
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct vtr_vm *vm = file->private_data;
@@ -288,6 +304,10 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return vm_state(vm, user, vtr_irqchip_set_state);
 	case VTR_VM_HOLD_TIMERS:
 		return hold_timers(vm, user);
+	case VTR_VM_IRQFD:
+		return irqfd(vm, user);
+	case VTR_VM_IOEVENTFD:
+		return ioeventfd(vm, user);
 	default:
 		return -ENOTTY;
 	}

@@ -177,15 +177,41 @@ int vtr_irqchip_set_line(struct vtr_vm *vm, const struct vtr_irq_line *args)
 
 	if (!chip)
 		return -ENODEV;
-	/* Line 2 is where the second 8259 is connected. */
-	if (args->flags || args->line >= VTR_IOAPIC_PINS || args->line == VTR_I8259_CASCADE ||
-	    args->level > 1)
+	if (args->flags || args->level > 1 || vtr_irqchip_check_line(args->line))
 		return -EINVAL;
 	trace_vtr_line(vm->id, args->line, args->level);
 	spin_lock_irq(&chip->lock);
 	set_line(chip, args->line, args->level);
 	spin_unlock_irq(&chip->lock);
 	return 0;
+}
+
+/* Return: 0; -EINVAL: no line; line 2 is where the second 8259 is connected. */
+int vtr_irqchip_check_line(u32 line)
+{
+	return line >= VTR_IOAPIC_PINS || line == VTR_I8259_CASCADE ? -EINVAL : 0;
+}
+
+/**
+ * vtr_irqchip_pulse_line() - a line goes high for a moment
+ * @vm: a VM with interrupt controllers
+ * @line: checked by vtr_irqchip_check_line()
+ *
+ * The I/O APIC remembers the edge.  The 8259 forgets one that goes before the
+ * processor has acknowledged it.
+ * Context: any, also with interrupts off.
+ */
+void vtr_irqchip_pulse_line(struct vtr_vm *vm, u32 line)
+{
+	struct vtr_irqchip *chip = vm->irqchip;
+	unsigned long flags;
+
+	trace_vtr_line(vm->id, line, 1);
+	spin_lock_irqsave(&chip->lock, flags);
+	set_line(chip, line, true);
+	set_line(chip, line, false);
+	spin_unlock_irqrestore(&chip->lock, flags);
+	trace_vtr_line(vm->id, line, 0);
 }
 
 /**
@@ -196,7 +222,7 @@ int vtr_irqchip_set_line(struct vtr_vm *vm, const struct vtr_irq_line *args)
  * SDM 3A "Message Signalled Interrupts" (11.11).  There the bit for a logical
  * destination counts only together with the redirection hint; chipsets take it by
  * itself, and Linux relies on that.
- * Context: any process.
+ * Context: any, also with interrupts off.
  * Return: 0; -ENODEV: the VM has no interrupt controllers; -EINVAL: no address
  * of a local APIC.
  */
@@ -210,10 +236,11 @@ int vtr_irqchip_send_msi(struct vtr_vm *vm, const struct vtr_msi *args)
 		.vector = args->data,
 		.level = args->data & MSI_LEVEL,
 	};
+	unsigned long flags;
 
 	if (!chip)
 		return -ENODEV;
-	if (args->flags || args->pad || args->address >> 20 != VTR_APIC_BASE >> 20)
+	if (vtr_irqchip_check_msi(args))
 		return -EINVAL;
 	/* The end of a level is no message for a processor. */
 	if (message.level && !(args->data & MSI_ASSERT))
@@ -222,10 +249,16 @@ int vtr_irqchip_send_msi(struct vtr_vm *vm, const struct vtr_msi *args)
 	/* The hint: to the one of them that is least busy. */
 	if (args->address & BIT(3) && message.mode == VTR_DELIVER_FIXED)
 		message.mode = VTR_DELIVER_LOWEST;
-	spin_lock_irq(&chip->lock);
+	spin_lock_irqsave(&chip->lock, flags);
 	vtr_irqchip_send(chip, NULL, &message);
-	spin_unlock_irq(&chip->lock);
+	spin_unlock_irqrestore(&chip->lock, flags);
 	return 0;
+}
+
+/* Return: 0; -EINVAL: no address of a local APIC, flags, padding. */
+int vtr_irqchip_check_msi(const struct vtr_msi *args)
+{
+	return args->flags || args->pad || args->address >> 20 != VTR_APIC_BASE >> 20 ? -EINVAL : 0;
 }
 
 /*

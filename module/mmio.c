@@ -210,7 +210,8 @@ static int do_piece(struct vtr_vcpu *vcpu, u64 result)
 	int err = 0;
 
 	if (!vtr_mmio_is_ram(vcpu->vm, p, write)) {
-		if (!vtr_irqchip_mmio(vcpu, p->gpa, p->bytes, write, &value))
+		if (!vtr_irqchip_mmio(vcpu, p->gpa, p->bytes, write, &value) &&
+		    !(write && vtr_eventfd_written(vcpu, false, p->gpa, p->bytes, value)))
 			return ask_device(vcpu, write, value);
 	} else if (write) {
 		err = vtr_mem_write(vcpu->vm, p->gpa, &value, p->bytes);

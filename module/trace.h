@@ -163,6 +163,30 @@ TRACE_EVENT(vtr_line,
 	TP_printk("vm=%u line=%u level=%u", __entry->vm, __entry->line, __entry->level)
 );
 
+TRACE_EVENT(vtr_ioeventfd,
+	TP_PROTO(u32 vm, u32 vcpu, bool port, u64 address, u32 bytes, u64 value),
+	TP_ARGS(vm, vcpu, port, address, bytes, value),
+	TP_STRUCT__entry(
+		__field(u32, vm)
+		__field(u32, vcpu)
+		__field(bool, port)
+		__field(u64, address)
+		__field(u32, bytes)
+		__field(u64, value)
+	),
+	TP_fast_assign(
+		__entry->vm = vm;
+		__entry->vcpu = vcpu;
+		__entry->port = port;
+		__entry->address = address;
+		__entry->bytes = bytes;
+		__entry->value = value;
+	),
+	TP_printk("vm=%u vcpu=%u %s=0x%llx bytes=%u value=0x%llx", __entry->vm, __entry->vcpu,
+		  __entry->port ? "port" : "gpa", __entry->address, __entry->bytes,
+		  __entry->value)
+);
+
 TRACE_EVENT(vtr_apic,
 	TP_PROTO(u32 vm, u32 vcpu, u32 reg, bool write, u64 value),
 	TP_ARGS(vm, vcpu, reg, write, value),

@@ -45,6 +45,7 @@ static void free_vm(struct kref *ref)
 	vtr_inspect_remove_vm(vm);
 	vtr_mem_destroy(vm);
 	vtr_policy_free(vm);
+	vtr_eventfd_destroy(vm);
 	vtr_irqchip_destroy(vm);
 	free_bare(vm);
 }
@@ -93,6 +94,7 @@ static struct vtr_vm *alloc_vm(const struct vtr_create_vm *args)
 	kref_init(&vm->ref);
 	mutex_init(&vm->lock);
 	spin_lock_init(&vm->dead_lock);
+	vtr_eventfd_init(vm);
 	if (args->name[0])
 		strscpy(vm->name, args->name, sizeof(vm->name));
 	else

@@ -27,6 +27,7 @@
 #include "../ioctl-uapi/vitrine.h"
 #include "backend.h"
 #include "compat.h"
+#include "eventfd.h"
 #include "lapic.h"
 #include "slat.h"
 
@@ -103,7 +104,8 @@ struct vtr_policy {
  * @mem: guest memory
  * @policy: what its processors look like
  * @irqchip: interrupt controllers in the module, NULL: the program has them
- * @lock: guards the vCPU table, @held_ns, @held_tsc and changes of @policy
+ * @eventfds: signals that interrupt it, and that its writes cause
+ * @lock: guards the vCPU table, @held_ns, @held_tsc, changes of @policy and @eventfds
  * @vcpus: vCPUs by id; an entry is set once and cleared when the vCPU fd is gone
  * @nr_vcpus: entries in @vcpus
  * @max_apic_id: the highest APIC id that a vCPU has had
@@ -124,6 +126,7 @@ struct vtr_vm {
 	struct vtr_mem mem;
 	struct vtr_policy policy;
 	struct vtr_irqchip *irqchip;
+	struct vtr_eventfds eventfds;
 
 	struct mutex lock;
 	/* guarded by lock (readers on other threads: READ_ONCE): */

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -376,6 +377,60 @@ static void fuzz_hold_timers(struct fuzzer *f)
 	CALL(f, fuzz_vm(f), VTR_VM_HOLD_TIMERS, args);
 }
 
+/* ---- eventfds of a VM ------------------------------------------------------------- */
+
+/* Signalled, replaced by a new one, or as it is; -1: none. */
+static int some_signal(struct fuzzer *f)
+{
+	int fd = pick(f, f->world->signal, WORLD_SIGNALS);
+
+	if (fd < 0 || one_in(&f->random, 8)) {
+		fuzz_keep(f->world->signal, WORLD_SIGNALS, &f->random,
+			  eventfd(random_below(&f->random, 2), EFD_CLOEXEC | EFD_NONBLOCK));
+		fd = pick(f, f->world->signal, WORLD_SIGNALS);
+	}
+	/* Another thread may have closed it: then the number is nothing, or takes no write. */
+	if (one_in(&f->random, 2))
+		eventfd_write(fd, 1);
+	return one_in(&f->random, 20) ? fuzz_vcpu(f) : fd;
+}
+
+static void fuzz_irqfd(struct fuzzer *f)
+{
+	struct vtr_irqfd args = { .size = sizeof(args), .fd = some_signal(f) };
+
+	if (one_in(&f->random, 3)) {
+		args.flags = flags(f, VTR_IRQFD_MSI) | VTR_IRQFD_REMOVE;
+	} else if (one_in(&f->random, 2)) {
+		args.line = random_below(&f->random, 26);
+	} else {
+		args.flags = VTR_IRQFD_MSI;
+		args.address = 0xfee00000 | (random_u64(&f->random) & 0xffffc);
+		args.data = random_u64(&f->random) & 0xc7ff;
+	}
+	CALL(f, fuzz_vm(f), VTR_VM_IRQFD, args);
+}
+
+/* Ports and addresses that the arena's code writes to, and values that it writes. */
+static void fuzz_ioeventfd(struct fuzzer *f)
+{
+	struct vtr_ioeventfd args = {
+		.size = sizeof(args),
+		.flags = flags(f, VTR_IOEVENTFD_PORT | VTR_IOEVENTFD_MATCH),
+		.bytes = one_in(&f->random, 6) ? random_below(&f->random, 10) :
+						 1u << random_below(&f->random, 3),
+		.fd = some_signal(f),
+	};
+
+	if (one_in(&f->random, 3))
+		args.flags |= VTR_IOEVENTFD_REMOVE;
+	args.address = args.flags & VTR_IOEVENTFD_PORT ? random_below(&f->random, 0x100) :
+							 some_gpa(f);
+	if (args.flags & VTR_IOEVENTFD_MATCH)
+		args.data = random_below(&f->random, 4);
+	CALL(f, fuzz_vm(f), VTR_VM_IOEVENTFD, args);
+}
+
 /* ---- a vCPU ----------------------------------------------------------------------- */
 
 void fuzz_set_alarm(struct fuzzer *f, long first_ns, long then_ns)
@@ -531,6 +586,8 @@ static const struct {
 	{ "GET chips", 3, fuzz_get_chips },
 	{ "SET chips", 6, fuzz_set_chips },
 	{ "HOLD_TIMERS", 4, fuzz_hold_timers },
+	{ "IRQFD", 6, fuzz_irqfd },
+	{ "IOEVENTFD", 6, fuzz_ioeventfd },
 	{ "RUN", 14, fuzz_run },
 	{ "GET_STATE", 6, fuzz_get_state },
 	{ "SET_STATE", 12, fuzz_set_state },

@@ -130,6 +130,7 @@ static void make_world(struct world *world, struct random *random)
 	memset((void *)world->device, -1, sizeof(world->device));
 	memset((void *)world->vm, -1, sizeof(world->vm));
 	memset((void *)world->vcpu, -1, sizeof(world->vcpu));
+	memset((void *)world->signal, -1, sizeof(world->signal));
 	/* Far from all else, for a guest writes wherever a spoiled address leads. */
 	world->arena = mmap((void *)ARENA_AT, ARENA_BYTES, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);

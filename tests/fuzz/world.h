@@ -19,6 +19,7 @@
 #include "vitrine.h"
 
 #define WORLD_DEVICES	2
+#define WORLD_SIGNALS	3
 #define WORLD_VMS	3
 #define WORLD_VCPUS	6
 #define WORLD_MAPS	6
@@ -32,6 +33,7 @@ struct map {
 /**
  * struct world - descriptors, maps and memory of a round
  * @device, @vm, @vcpu: descriptors, -1: none
+ * @signal: eventfds, -1: none
  * @map: maps of vCPU files
  * @arena: memory for slots
  * @memory: held while its mapping changes
@@ -42,6 +44,7 @@ struct world {
 	volatile int device[WORLD_DEVICES];
 	volatile int vm[WORLD_VMS];
 	volatile int vcpu[WORLD_VCPUS];
+	volatile int signal[WORLD_SIGNALS];
 	struct map map[WORLD_MAPS];
 	uint8_t *arena;
 	pthread_mutex_t memory;
