@@ -473,7 +473,7 @@ static void an_eventfd_outlives_its_vm(void)
 
 /* ---- all at once ------------------------------------------------------------------------------------ */
 
-#define ROUNDS	2000
+#define ROUNDS	300
 
 struct crowd {
 	struct vm *vm;
