@@ -22,7 +22,7 @@
 #define DOOR		0x40000000ull	/* where no memory is */
 #define NR(list)	(sizeof(list) / sizeof((list)[0]))
 
-/* ---- calls ---------------------------------------------------------------------------------- */
+/* ---- calls --------------------------------------------------------------------------- */
 
 static int new_eventfd(unsigned int count)
 {
@@ -76,7 +76,7 @@ static uint64_t times(int fd)
 	return value;
 }
 
-/* ---- signals that interrupt ------------------------------------------------------------------ */
+/* ---- signals that interrupt ---------------------------------------------------------- */
 
 GUEST(hears, 64, ENABLE_APIC REDIRECT(LINE, 0x55) WAIT_FOR_EVENTS);
 
@@ -213,7 +213,7 @@ static void several_vms_listen(void)
 	}
 }
 
-/* ---- writes that signal ------------------------------------------------------------------------ */
+/* ---- writes that signal -------------------------------------------------------------- */
 
 #define RING(value)	"mov $" TEXT(value) ", %eax\n out %al, $" TEXT(BELL) "\n"
 #define KNOCK(value)	"movl $" TEXT(value) ", (%rbx)\n"
@@ -351,7 +351,7 @@ static void a_write_that_interrupts_the_writer(void)
 	CHECK_NUM(times(fd), 0);
 }
 
-/* ---- what cannot be ------------------------------------------------------------------------------ */
+/* ---- what cannot be ------------------------------------------------------------------ */
 
 static void interrupts_are_checked(void)
 {
@@ -471,7 +471,7 @@ static void an_eventfd_outlives_its_vm(void)
 	CHECK_NUM(times(fd), 4);
 }
 
-/* ---- all at once ------------------------------------------------------------------------------------ */
+/* ---- all at once --------------------------------------------------------------------- */
 
 #define ROUNDS	300
 

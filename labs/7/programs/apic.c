@@ -33,7 +33,7 @@ enum {
 	SAY	 = 0xe0,	/* nothing: only to be seen from outside */
 	OTHER	 = 0xe1,	/* the other vCPU's turn, until it says so, too, or rests */
 	START	 = 0xe2,	/* the second one begins at _start, without start-up IPI */
-	MSI	 = 0xe3,	/* a message: vector 7:0, mode 10:8, assert 14, level 15, APIC id 31:24 */
+	MSI	 = 0xe3,	/* vector 7:0, mode 10:8, assert 14, level 15, APIC id 31:24 */
 	REST_MSI = 0xe4,	/* the same as soon as the vCPU rests; they queue up */
 	LINE	 = 0xe5,	/* interrupt line 7:0 to the level of bit 8 */
 	NAP	 = 0xe6,	/* so many microseconds later */
