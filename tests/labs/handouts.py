@@ -14,6 +14,7 @@ with status 0.  A comment before a block says what is different there:
 The suite labs-handouts starts it.  Read tools.py before.
 """
 
+import argparse
 import os
 import re
 import subprocess
@@ -114,8 +115,15 @@ def run_lab(lab: int) -> Iterator[tuple[str, str | None, str | None]]:
 
 
 def main() -> int:
-    labs = [int(word) for word in sys.argv[1:]] or \
-        [lab for lab in tools.LABS if (tools.TOP / f"labs/{lab}/README.md").is_file()]
+    there = [lab for lab in tools.LABS if (tools.TOP / f"labs/{lab}/README.md").is_file()]
+    parser = argparse.ArgumentParser(
+        prog="tests/labs/handouts.py",
+        description="Run each command of the handouts in a student's tree; print TAP.",
+        epilog="Exit status: 0 each did what it should, 1 one did not, 2 wrong usage.")
+    parser.add_argument("labs", metavar="N", nargs="*", type=int, help="labs (default: all)")
+    labs = parser.parse_args().labs or there
+    if missing := [lab for lab in labs if lab not in there]:
+        parser.error(f"no lab {missing[0]}: there are {there[0]} to {there[-1]}")
     total = sum(1 for lab in labs
                 for _ in commands((tools.TOP / f"labs/{lab}/README.md").read_text()))
     print(f"TAP version 13\n1..{total}", flush=True)
