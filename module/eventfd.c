@@ -364,7 +364,7 @@ bool vtr_eventfd_written(struct vtr_vcpu *vcpu, bool port, u64 address, unsigned
 	struct ioeventfd *io;
 	bool found = false;
 
-	if (!READ_ONCE(all->nr_ioeventfds))
+	if (!vtr_eventfd_any(all))
 		return false;
 	value &= vtr_mask_bytes(bytes);
 	spin_lock(&all->lock);

@@ -11,6 +11,7 @@
 #ifndef VTR_EVENTFD_H
 #define VTR_EVENTFD_H
 
+#include <linux/compiler.h>
 #include <linux/list.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -34,6 +35,12 @@ struct vtr_eventfds {
 	unsigned int nr_irqfds;
 	unsigned int nr_ioeventfds;
 };
+
+/* Does any write signal? */
+static inline bool vtr_eventfd_any(const struct vtr_eventfds *all)
+{
+	return READ_ONCE(all->nr_ioeventfds);
+}
 
 void vtr_eventfd_init(struct vtr_vm *vm);
 void vtr_eventfd_destroy(struct vtr_vm *vm);

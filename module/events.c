@@ -183,7 +183,8 @@ void vtr_deliver_events(struct vtr_vcpu *vcpu)
 {
 	bool want_window = READ_ONCE(vcpu->run->request_window);
 
-	vtr_irqchip_deliver(vcpu);
+	if (vcpu->vm->irqchip)
+		vtr_irqchip_deliver(vcpu);
 	/* LAB 6.1: vcpu->delivering = (struct vtr_event) {};\n return; */
 	take_pending_nmi(vcpu);
 	vtr_backend->set_window(vcpu, VTR_EVENT_NMI, vcpu->nmi_pending);

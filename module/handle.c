@@ -149,18 +149,29 @@ static int handle_msr(struct vtr_vcpu *vcpu)
 	return 1;
 }
 
-/* A port of the interrupt controllers, if the module has them, or of an eventfd? */
-static bool port_of_module(struct vtr_vcpu *vcpu)
+/* A port of the interrupt controllers, if the module has them? */
+static bool port_of_irqchip(struct vtr_vcpu *vcpu)
 {
 	const struct vtr_exit *e = &vcpu->exit;
 	u64 data = (u8)vcpu->gpr[VTR_RAX];
 
-	if (!vtr_irqchip_port(vcpu, e->io.port, e->io.bytes, e->io.in, &data) &&
-	    (e->io.in || !vtr_eventfd_written(vcpu, true, e->io.port, e->io.bytes,
-					      vcpu->gpr[VTR_RAX])))
+	if (!vcpu->vm->irqchip ||
+	    !vtr_irqchip_port(vcpu, e->io.port, e->io.bytes, e->io.in, &data))
 		return false;
 	if (e->io.in)
 		vcpu->gpr[VTR_RAX] = (vcpu->gpr[VTR_RAX] & ~0xffULL) | (u8)data;
+	skip_insn(vcpu);
+	return true;
+}
+
+/* A port at which an eventfd waits? */
+static bool port_of_eventfd(struct vtr_vcpu *vcpu)
+{
+	const struct vtr_exit *e = &vcpu->exit;
+
+	if (e->io.in || !vtr_eventfd_any(&vcpu->vm->eventfds) ||
+	    !vtr_eventfd_written(vcpu, true, e->io.port, e->io.bytes, vcpu->gpr[VTR_RAX]))
+		return false;
 	skip_insn(vcpu);
 	return true;
 }
@@ -176,7 +187,7 @@ static int handle_io(struct vtr_vcpu *vcpu)
 
 	if (e->io.string)
 		return vtr_string_io(vcpu);
-	if (port_of_module(vcpu))
+	if (port_of_irqchip(vcpu) || port_of_eventfd(vcpu))
 		return 1;
 	/* LAB 3.7: return kill_guest(vcpu, "port I/O is not written yet"); */
 	run->io.port = e->io.port;

@@ -591,8 +591,6 @@ void vtr_irqchip_begin_run(struct vtr_vcpu *vcpu)
 	struct vtr_irqchip *chip = vcpu->vm->irqchip;
 	struct vtr_moment now;
 
-	if (!chip || !READ_ONCE(vcpu->lapic_restored))
-		return;
 	preempt_disable();
 	vtr_irqchip_now(vcpu, &now);
 	spin_lock_irq(&chip->lock);
@@ -676,7 +674,7 @@ bool vtr_irqchip_rests(struct vtr_vcpu *vcpu)
 	struct vtr_irqchip *chip = vcpu->vm->irqchip;
 	unsigned long flags;
 
-	if (!chip || (vcpu->activity == VTR_ACTIVE && !READ_ONCE(vcpu->lapic.init)))
+	if (!vtr_irqchip_may_rest(vcpu))
 		return false;
 	preempt_disable();
 	spin_lock_irqsave(&chip->lock, flags);

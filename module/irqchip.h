@@ -67,6 +67,18 @@ bool vtr_irqchip_wait(struct vtr_vcpu *vcpu);
 void vtr_irqchip_hold(struct vtr_vm *vm);
 void vtr_irqchip_release(struct vtr_vm *vm, u64 ns);
 
+/**
+ * vtr_irqchip_may_rest() - is there anything for vtr_irqchip_rests() to decide?
+ * @vcpu: the vCPU
+ *
+ * Asked between each exit and the next entry, and mostly the answer is no.
+ */
+static inline bool vtr_irqchip_may_rest(const struct vtr_vcpu *vcpu)
+{
+	return vcpu->vm->irqchip &&
+	       (vcpu->activity != VTR_ACTIVE || READ_ONCE(vcpu->lapic.init));
+}
+
 /* apicv.c: what the processor does by itself */
 extern unsigned int vtr_apicv_level;
 unsigned int vtr_apicv_does(const struct vtr_vcpu *vcpu);

@@ -216,7 +216,7 @@ static int leave_dead(struct vtr_vcpu *vcpu)
 static int before_entry(struct vtr_vcpu *vcpu)
 {
 	struct vtr_run *run = vcpu->run;
-	bool can_wake = vtr_irqchip_wait(vcpu);
+	bool can_wake = !vtr_irqchip_may_rest(vcpu) || vtr_irqchip_wait(vcpu);
 
 	if (vtr_vm_dead(vcpu->vm))
 		return leave_dead(vcpu);
@@ -228,7 +228,7 @@ static int before_entry(struct vtr_vcpu *vcpu)
 		run->exit = VTR_EXIT_SHUTDOWN;
 		return 0;
 	}
-	if (vtr_trace_full(vcpu)) {
+	if (vcpu->vm->flags & VTR_VM_TRACE_WHOLE && vtr_trace_full(vcpu)) {
 		run->exit = VTR_EXIT_TRACE;
 		return 0;
 	}
@@ -321,7 +321,8 @@ static bool enter_once(struct vtr_vcpu *vcpu)
 	entered = get_cycles();
 	vtr_backend->vcpu_run(vcpu, &vcpu->exit);
 	vcpu->exit_tsc = get_cycles();
-	vtr_apicv_left(vcpu);
+	if (vcpu->vapic)
+		vtr_apicv_left(vcpu);
 
 	WRITE_ONCE(vcpu->mode, VTR_MODE_OUTSIDE);
 	/*
@@ -352,7 +353,9 @@ static int run_loop(struct vtr_vcpu *vcpu)
 		ret = before_entry(vcpu);
 		if (ret <= 0)
 			return ret;
-		if (vtr_irqchip_rests(vcpu) || !enter_once(vcpu))
+		if (vtr_irqchip_may_rest(vcpu) && vtr_irqchip_rests(vcpu))
+			continue;
+		if (!enter_once(vcpu))
 			continue;
 		ret = vtr_handle_exit(vcpu);
 		account_handled(vcpu);
@@ -386,7 +389,8 @@ int vtr_vcpu_run(struct vtr_vcpu *vcpu)
 	vcpu->ring_seen = vcpu->ring->head;
 	vtr_record(vcpu, VTR_TRACE_FROM_USER, 0);
 
-	vtr_irqchip_begin_run(vcpu);
+	if (READ_ONCE(vcpu->lapic_restored))
+		vtr_irqchip_begin_run(vcpu);
 	take_over_run_page(vcpu);
 	vcpu->run->exit = VTR_EXIT_NONE;
 	ret = vtr_complete_pending(vcpu);
