@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Checks of what is made for the labs out of the source: the figures.
+"""Checks of what the labs have of the source: figures, and submissions known to be wrong.
 
-Called by run; read text_checks.py before.  labs/lib/lab/pictures.py draws.
+Called by run; read text_checks.py before.  labs/lib/lab/pictures.py draws,
+labs/lib/lab/proof.py grades the submissions.
 """
 from __future__ import annotations
 
+import re
+import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 from tree import TOP, Check, Seed, Tree
 
@@ -27,6 +32,32 @@ def check_pictures(tree: Tree, _only: list[str] | None) -> list[str]:
                        and name not in drawn]
 
 
+PATCH = re.compile(r"^labs/\d+/staff/(?:wrong|attacks)/[^/]+\.patch$")
+
+
+def patch_problem(tree: Tree, name: str, changed: list[str]) -> str | None:
+    """Does a patch apply to the files that it changes?"""
+    with tempfile.TemporaryDirectory() as place:
+        for file in changed:
+            if file in tree.files:
+                at = Path(place) / file
+                at.parent.mkdir(parents=True, exist_ok=True)
+                at.write_bytes(tree.raw(file))
+        done = subprocess.run(["patch", "-s", "-p1", "-f", "-d", place], text=True,
+                              input=tree.text(name), stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+    return f"{name}: does not apply: {done.stdout.splitlines()[0]}" if done.returncode else None
+
+
+def check_patches(tree: Tree, only: list[str] | None) -> list[str]:
+    problems = []
+    for name in filter(PATCH.match, tree.files):
+        changed = re.findall(r"^\+\+\+ b/(\S+)", tree.text(name), re.MULTILINE)
+        if only is None or set(changed) & set(only):
+            problems.append(patch_problem(tree, name, changed))
+    return [problem for problem in problems if problem]
+
+
 CHECKS = [
     Check("figures are what the tables of the source say", check_pictures, [
         Seed("a figure changed by hand", "labs/pictures/vmcs.svg",
@@ -40,5 +71,11 @@ CHECKS = [
              "has no vmx_can_inject"),
         Seed("a control with another name", "vmx/controls.def",
              lambda text: text.replace('"Load debug controls"', '"Load debug"', 1), "other names"),
+    ]),
+    Check("wrong submissions of the labs apply to the source", check_patches, [
+        Seed("a line that one of them changes", "module/irqchip.c",
+             lambda text: text.replace("vcpu->activity == VTR_WAIT_SIPI &&",
+                                       "vcpu->activity >= VTR_WAIT_SIPI &&", 1),
+             "second-sipi.patch: does not apply"),
     ]),
 ]
