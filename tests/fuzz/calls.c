@@ -329,7 +329,8 @@ static void fuzz_set_slot(struct fuzzer *f)
 	uint32_t at = one_in(&f->random, 2) ? 0 : PAGE * random_below(&f->random, 1024);
 	struct vtr_slot slot = {
 		.size = sizeof(slot),
-		.flags = one_in(&f->random, 4) ? flags(f, VTR_SLOT_READONLY | VTR_SLOT_DIRTY_LOG) : 0,
+		.flags = one_in(&f->random, 4) ?
+			 flags(f, VTR_SLOT_READONLY | VTR_SLOT_DIRTY_LOG) : 0,
 		.slot = random_below(&f->random, 6),
 		.gpa = some_gpa(f),
 		.bytes = one_in(&f->random, 5) ? 0 : ARENA_BYTES - at,

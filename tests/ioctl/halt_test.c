@@ -130,7 +130,7 @@ static const struct tap_case cases[] = {
 	CASE(with_interrupts_on_it_sleeps),
 	CASE(without_the_flag_it_sleeps),
 	CASE(a_pin_that_sends_nmis_can_wake),
-	CASE(another_vcpu_can_wake),
+	CASE_TIME(another_vcpu_can_wake, 20),
 	CASE(calls_are_checked),
 };
 

@@ -326,7 +326,7 @@ static void test_slow_console(void)
 	close(fd);
 }
 
-/* ---- the commands ------------------------------------------------------------------------------ */
+/* ---- the commands ----------------------------------------------------------------- */
 
 static void test_commands(void)
 {
