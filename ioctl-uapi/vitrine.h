@@ -1172,6 +1172,9 @@ struct vtr_entry_check {
  * @guest_ticks: TSC ticks between entry and exit
  * @count: exits by the processor's basic exit reason
  * @ticks: ticks from exit to the next entry or to the user side, by reason
+ *
+ * While the guest runs each counter is right by itself; their sum may be off by the
+ * exit that is being counted.
  */
 struct vtr_vcpu_stats {
 	__u32 size;

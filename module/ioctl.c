@@ -462,8 +462,14 @@ static int inject(struct vtr_vcpu *vcpu, void __user *user)
 	return err;
 }
 
+/*
+ * Without the vCPU's mutex, which is held for as long as the guest runs: each counter
+ * is one aligned word that only the vCPU's thread changes.  So each is right, and sums
+ * may be off by the exit that is being counted.
+ */
 static int get_stats(struct vtr_vcpu *vcpu, void __user *user)
 {
+	const struct vtr_vcpu_stats *from = &vcpu->stats;
 	struct vtr_vcpu_stats stats;
 	int err = take_args(&stats, sizeof(stats), user);
 
@@ -471,8 +477,16 @@ static int get_stats(struct vtr_vcpu *vcpu, void __user *user)
 		return err;
 	if (stats.flags)
 		return -EINVAL;
-	stats = vcpu->stats;
 	stats.size = sizeof(stats);
+	stats.exits = READ_ONCE(from->exits);
+	stats.to_user = READ_ONCE(from->to_user);
+	stats.injections = READ_ONCE(from->injections);
+	stats.migrations = READ_ONCE(from->migrations);
+	stats.guest_ticks = READ_ONCE(from->guest_ticks);
+	for (u32 i = 0; i < VTR_STATS_REASONS; i++) {
+		stats.count[i] = READ_ONCE(from->count[i]);
+		stats.ticks[i] = READ_ONCE(from->ticks[i]);
+	}
 	return give_args(user, &stats, sizeof(stats));
 }
 
@@ -497,8 +511,6 @@ static long vcpu_ioctl_locked(struct vtr_vcpu *vcpu, unsigned int cmd, unsigned 
 		return check_entry(vcpu, user);
 	case VTR_VCPU_INJECT:
 		return inject(vcpu, user);
-	case VTR_VCPU_GET_STATS:
-		return get_stats(vcpu, user);
 	default:
 		return -ENOTTY;
 	}
@@ -511,6 +523,8 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 	if (vcpu->vm->mm != current->mm)
 		return -EIO;
+	if (cmd == VTR_VCPU_GET_STATS)
+		return get_stats(vcpu, (void __user *)arg);
 	/* Another thread runs this vCPU: wait for it, or for a signal. */
 	if (mutex_lock_killable(&vcpu->mutex))
 		return -EINTR;

@@ -202,7 +202,7 @@ enum vtr_pending {
  * @cache: pages for second-level tables
  * @fpu: guest FPU registers
  * @preempt_notifier: tells when the thread is switched out and in
- * @stats: counters
+ * @stats: counters; others read them while the vCPU's thread counts
  * @exit_tsc: when the exit that is being handled happened
  * @lapic: the local APIC, if the VM has interrupt controllers in the module
  * @lapic_due: when its timer expires, ns, as of the last time it was armed

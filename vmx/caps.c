@@ -21,8 +21,10 @@
 #include <asm/processor.h>
 #include <asm/tlbflush.h>
 
+#include "../module/irqchip.h"
 #include "caps.h"
 #include "describe.h"
+#include "vmx.h"
 
 struct vmx_caps vmx_caps;
 
@@ -282,56 +284,59 @@ int vmx_check_this_core(void)
 
 /* ---- the capability report ---------------------------------------------------------- */
 
+/* What uses a feature: always, never, or as a parameter of the module says right now. */
+enum used { NEVER, ALWAYS, APICV_1, APICV_2, SLICE };
+
 struct feature_row {
 	enum vtr_vmx_control_word word;
 	u64 bit;
 	bool required;
-	bool used;
+	enum used used;
 	const char *cost;
 };
 
 static const struct feature_row feature_rows[] = {
-	{ VMX_WORD_PROC2, VMX_PROC2_ENABLE_EPT, true, true,
+	{ VMX_WORD_PROC2, VMX_PROC2_ENABLE_EPT, true, ALWAYS,
 	  "Vitrine refuses to load: there are no shadow page tables" },
-	{ VMX_WORD_PROC2, VMX_PROC2_UNRESTRICTED_GUEST, true, true,
+	{ VMX_WORD_PROC2, VMX_PROC2_UNRESTRICTED_GUEST, true, ALWAYS,
 	  "Vitrine refuses to load: real mode would need emulation" },
-	{ VMX_WORD_EPTVPID, VMX_EPTVPID_INVEPT_SINGLE, true, true,
+	{ VMX_WORD_EPTVPID, VMX_EPTVPID_INVEPT_SINGLE, true, ALWAYS,
 	  "Vitrine refuses to load: stale translations could not be dropped" },
-	{ VMX_WORD_EPTVPID, VMX_EPTVPID_PAGE_2M, false, true,
+	{ VMX_WORD_EPTVPID, VMX_EPTVPID_PAGE_2M, false, ALWAYS,
 	  "guest memory is mapped by 4 KiB leaves: more faults and table pages" },
-	{ VMX_WORD_EPTVPID, VMX_EPTVPID_PAGE_1G, false, true,
+	{ VMX_WORD_EPTVPID, VMX_EPTVPID_PAGE_1G, false, ALWAYS,
 	  "huge pages of 1 GiB are mapped by 2 MiB leaves" },
-	{ VMX_WORD_EPTVPID, VMX_EPTVPID_ACCESSED_DIRTY, false, true,
+	{ VMX_WORD_EPTVPID, VMX_EPTVPID_ACCESSED_DIRTY, false, ALWAYS,
 	  "memory that may be written counts as written, and ageing costs faults" },
-	{ VMX_WORD_PROC2, VMX_PROC2_ENABLE_VPID, false, true,
+	{ VMX_WORD_PROC2, VMX_PROC2_ENABLE_VPID, false, ALWAYS,
 	  "each VM entry and exit drops all translations: slower guests" },
-	{ VMX_WORD_PIN, VMX_PIN_VIRTUAL_NMIS, true, true,
+	{ VMX_WORD_PIN, VMX_PIN_VIRTUAL_NMIS, true, ALWAYS,
 	  "Vitrine refuses to load: NMI blocking could not be followed" },
-	{ VMX_WORD_PIN, VMX_PIN_PREEMPTION_TIMER, false, false,
-	  "guest timers use the host's timers" },
-	{ VMX_WORD_PROC, VMX_PROC_MONITOR_TRAP_FLAG, false, true,
+	{ VMX_WORD_PIN, VMX_PIN_PREEMPTION_TIMER, false, SLICE,
+	  "a guest that takes no interrupt cannot be cut short (slice_us)" },
+	{ VMX_WORD_PROC, VMX_PROC_MONITOR_TRAP_FLAG, false, ALWAYS,
 	  "the tool steps by RFLAGS.TF, which the guest can see" },
-	{ VMX_WORD_PROC2, VMX_PROC2_ENABLE_RDTSCP, false, true,
+	{ VMX_WORD_PROC2, VMX_PROC2_ENABLE_RDTSCP, false, ALWAYS,
 	  "guests see no RDTSCP" },
-	{ VMX_WORD_PROC, VMX_PROC_USE_TPR_SHADOW, false, true,
+	{ VMX_WORD_PROC, VMX_PROC_USE_TPR_SHADOW, false, APICV_1,
 	  "each access to CR8 exits" },
-	{ VMX_WORD_PROC2, VMX_PROC2_VIRTUALIZE_APIC_ACCESSES, false, true,
+	{ VMX_WORD_PROC2, VMX_PROC2_VIRTUALIZE_APIC_ACCESSES, false, APICV_1,
 	  "each access to the APIC's page exits and is decoded" },
-	{ VMX_WORD_PROC2, VMX_PROC2_VIRTUALIZE_X2APIC, false, true,
+	{ VMX_WORD_PROC2, VMX_PROC2_VIRTUALIZE_X2APIC, false, APICV_1,
 	  "each access to an MSR of the APIC exits" },
-	{ VMX_WORD_PROC2, VMX_PROC2_APIC_REGISTER_VIRT, false, true,
+	{ VMX_WORD_PROC2, VMX_PROC2_APIC_REGISTER_VIRT, false, APICV_1,
 	  "reads of the APIC exit, and writes are decoded" },
-	{ VMX_WORD_PROC2, VMX_PROC2_VIRTUAL_INTR_DELIVERY, false, false,
+	{ VMX_WORD_PROC2, VMX_PROC2_VIRTUAL_INTR_DELIVERY, false, APICV_2,
 	  "each interrupt is injected by hand" },
-	{ VMX_WORD_PIN, VMX_PIN_POSTED_INTR, false, false,
+	{ VMX_WORD_PIN, VMX_PIN_POSTED_INTR, false, NEVER,
 	  "interrupts for a running guest force an exit" },
-	{ VMX_WORD_PROC2, VMX_PROC2_ENABLE_PML, false, false,
+	{ VMX_WORD_PROC2, VMX_PROC2_ENABLE_PML, false, NEVER,
 	  "dirty pages are found by write faults" },
-	{ VMX_WORD_PROC2, VMX_PROC2_VMCS_SHADOWING, false, false,
+	{ VMX_WORD_PROC2, VMX_PROC2_VMCS_SHADOWING, false, NEVER,
 	  "nested guests are not offered" },
-	{ VMX_WORD_PROC2, VMX_PROC2_TSC_SCALING, false, true,
+	{ VMX_WORD_PROC2, VMX_PROC2_TSC_SCALING, false, ALWAYS,
 	  "guests see the host's TSC rate" },
-	{ VMX_WORD_PROC2, VMX_PROC2_PAUSE_LOOP_EXITING, false, true,
+	{ VMX_WORD_PROC2, VMX_PROC2_PAUSE_LOOP_EXITING, false, ALWAYS,
 	  "a vCPU that spins for another burns its time slice" },
 };
 
@@ -340,6 +345,20 @@ static bool has_feature(const struct feature_row *row)
 	if (row->word == VMX_WORD_EPTVPID)
 		return vmx_caps.ept_vpid & row->bit;
 	return vmx_caps.may[row->word] & row->bit;
+}
+
+static bool is_used(enum used used)
+{
+	switch (used) {
+	case APICV_1:
+		return vtr_apicv_level >= 1;
+	case APICV_2:
+		return vtr_apicv_level >= 2;
+	case SLICE:
+		return vmx_slice_us;
+	default:
+		return used == ALWAYS;
+	}
 }
 
 /* Fill entry @index of the capability report.  Return: false past the end. */
@@ -353,7 +372,7 @@ bool vmx_feature(unsigned int index, struct vtr_feature *feature)
 	row = &feature_rows[index];
 	present = has_feature(row);
 	feature->flags = (present ? VTR_FEATURE_PRESENT : 0) |
-			 (present && row->used ? VTR_FEATURE_USED : 0) |
+			 (present && is_used(row->used) ? VTR_FEATURE_USED : 0) |
 			 (row->required ? VTR_FEATURE_REQUIRED : 0);
 	strscpy_pad(feature->name, vmx_control_name(row->word, __ffs64(row->bit)),
 		    sizeof(feature->name));

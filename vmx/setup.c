@@ -246,8 +246,8 @@ void vmx_take_init(struct vtr_vcpu *vcpu)
 
 /* ---- the longest stay ---------------------------------------------------------------- */
 
-static unsigned int slice_us;
-module_param(slice_us, uint, 0644);
+unsigned int vmx_slice_us;
+module_param_named(slice_us, vmx_slice_us, uint, 0644);
 MODULE_PARM_DESC(slice_us, "Longest stay in the guest in microseconds, if the processor has a VMX-preemption timer; 0: until something ends it (default); for vCPUs made from then on");
 
 /*
@@ -257,9 +257,9 @@ MODULE_PARM_DESC(slice_us, "Longest stay in the guest in microseconds, if the pr
  */
 static void write_slice(void)
 {
-	u64 ticks = div_u64((u64)slice_us * vtr_tsc_khz(), 1000) >> vmx_timer_shift();
+	u64 ticks = div_u64((u64)vmx_slice_us * vtr_tsc_khz(), 1000) >> vmx_timer_shift();
 
-	if (!slice_us || !vmx_has_preemption_timer())
+	if (!vmx_slice_us || !vmx_has_preemption_timer())
 		return;
 	vmcs_write32(VMCS_PIN_BASED_VM_EXEC_CONTROL, vmx_caps.pin | VMX_PIN_PREEMPTION_TIMER);
 	/* Without a tick the guest would be left before its first instruction, for ever. */

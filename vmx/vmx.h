@@ -120,6 +120,7 @@ int vmx_vpid_alloc(void);
 void vmx_vpid_free(u16 vpid);
 
 /* setup.c */
+extern unsigned int vmx_slice_us;
 void vmx_setup(struct vtr_vmx_vcpu *v);
 void vmx_take_init(struct vtr_vcpu *vcpu);
 void vmx_setup_msr_bitmap(struct vtr_vmx_vcpu *v);

@@ -133,6 +133,22 @@ static void a_level_is_sent_until_it_is_low(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, next(&io, &m));
 }
 
+/* Else a guest that writes back what it has read would block its pin, or end a level. */
+static void remote_irr_is_read_only(struct kunit *test)
+{
+	struct vtr_irq_message m;
+	struct vtr_ioapic io;
+
+	vtr_ioapic_reset(&io);
+	route(&io, 9, REMOTE | LEVEL | 0x62, 1);
+	KUNIT_EXPECT_EQ(test, io_get(&io, 0x10 + 18), LEVEL | 0x62);
+	vtr_ioapic_set_line(&io, 9, true);
+	KUNIT_ASSERT_TRUE(test, next(&io, &m));
+	route(&io, 9, LEVEL | 0x62, 1);
+	KUNIT_EXPECT_EQ(test, io_get(&io, 0x10 + 18), REMOTE | LEVEL | 0x62);
+	KUNIT_EXPECT_FALSE(test, next(&io, &m));
+}
+
 /* Remote IRR says that an end will come: nobody would end this one. */
 static void a_level_that_nobody_accepts_is_tried_again(struct kunit *test)
 {
@@ -225,6 +241,7 @@ static struct kunit_case ioapic_cases[] = {
 	KUNIT_CASE(an_edge_is_sent_once),
 	KUNIT_CASE(an_edge_at_a_masked_pin_is_lost),
 	KUNIT_CASE(a_level_is_sent_until_it_is_low),
+	KUNIT_CASE(remote_irr_is_read_only),
 	KUNIT_CASE(a_level_that_nobody_accepts_is_tried_again),
 	KUNIT_CASE(nmi_and_init_are_edges),
 	KUNIT_CASE(impossible_ioapics_are_known),
@@ -548,6 +565,12 @@ static void channel_2_has_a_gate_and_an_output(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vtr_i8254_read(&pit, 0x61, now + ns_of(1192)) & 0x20);
 	KUNIT_EXPECT_TRUE(test, vtr_i8254_read(&pit, 0x61, now + ns_of(1193) + 1) & 0x20);
 	KUNIT_EXPECT_EQ(test, vtr_i8254_read(&pit, 0x61, now) & 3, 1);
+	/* While the gate is low it counts nothing; when it rises it begins anew. */
+	vtr_i8254_write(&pit, 0x61, 0, now + ns_of(1000));
+	KUNIT_EXPECT_FALSE(test, vtr_i8254_read(&pit, 0x61, now + ns_of(5000)) & 0x20);
+	vtr_i8254_write(&pit, 0x61, 1, now + ns_of(6000));
+	KUNIT_EXPECT_FALSE(test, vtr_i8254_read(&pit, 0x61, now + ns_of(6000 + 1192)) & 0x20);
+	KUNIT_EXPECT_TRUE(test, vtr_i8254_read(&pit, 0x61, now + ns_of(6000 + 1194)) & 0x20);
 }
 
 static void the_status_can_be_read_back(struct kunit *test)

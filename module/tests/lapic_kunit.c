@@ -338,6 +338,24 @@ static void errors_are_noted_and_interrupt(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, get(f, VTR_LAPIC_ESR), 0);
 }
 
+/* Until software has read of it a further error of the same kind is no news. */
+static void an_error_interrupts_once(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	switch_on(f);
+	put(f, VTR_LAPIC_LVT_ERROR, 0xfe);
+	put(f, VTR_LAPIC_ICR, 5);
+	KUNIT_ASSERT_EQ(test, vtr_lapic_next(&f->apic), 0xfe);
+	vtr_lapic_take(&f->apic, 0xfe);
+	put(f, VTR_LAPIC_EOI, 0);
+	put(f, VTR_LAPIC_ICR, 5);
+	KUNIT_EXPECT_EQ(test, vtr_lapic_next(&f->apic), -1);
+	put(f, VTR_LAPIC_ESR, 0);
+	put(f, VTR_LAPIC_ICR, 5);
+	KUNIT_EXPECT_EQ(test, vtr_lapic_next(&f->apic), 0xfe);
+}
+
 /* ---- the timer -------------------------------------------------------------------------- */
 
 static void at(struct fixture *f, u64 ns)
@@ -671,6 +689,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(the_icr_sends),
 	KUNIT_CASE(a_start_up_ipi_is_kept_for_who_waits),
 	KUNIT_CASE(errors_are_noted_and_interrupt),
+	KUNIT_CASE(an_error_interrupts_once),
 	KUNIT_CASE(one_shot_expires_once),
 	KUNIT_CASE(the_clock_is_divided),
 	KUNIT_CASE(periodic_ticks_are_not_lost),

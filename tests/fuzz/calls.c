@@ -32,7 +32,7 @@ static int is_expected(int error)
 	switch (error) {
 	case 0: case EINVAL: case EFAULT: case ENOTTY: case E2BIG: case EBADF: case EIO:
 	case EBUSY: case EALREADY: case EAGAIN: case EEXIST: case ENOMEM: case EINTR: case ENOSPC:
-	case EOPNOTSUPP: case EMFILE: case EPERM: case ENOENT: case ENODEV:
+	case EOPNOTSUPP: case EMFILE: case EPERM: case ENOENT: case ENODEV: case ENODATA:
 		return 1;
 	}
 	return 0;
@@ -223,6 +223,66 @@ void world_furnish(struct world *world, struct random *random, int vm)
 	fuzz_keep(world->vcpu, WORLD_VCPUS, random, fd);
 }
 
+/* ---- what a program chooses before the first vCPU ------------------------------------- */
+
+/* The default table, or the one that was read last, a little changed. */
+static void fuzz_cpuid(struct fuzzer *f, int vm)
+{
+	struct vtr_cpuid_entry *entries = f->scratch;
+	struct vtr_cpuid_table args = {
+		.size = sizeof(args), .entries = (uintptr_t)entries,
+		.nr_entries = one_in(&f->random, 10) ? random_below(&f->random, 200) :
+						       VTR_MAX_CPUID_ENTRIES,
+		.flags = flags(f, VTR_CPUID_IRQCHIP),
+	};
+
+	if (one_in(&f->random, 20))
+		args.entries = (uintptr_t)fuzz_wrong_place(f);
+	CALL(f, fuzz_device(f), VTR_GET_CPUID, args);
+	args = (struct vtr_cpuid_table) {
+		.size = sizeof(args), .entries = (uintptr_t)entries,
+		.nr_entries = random_below(&f->random, 24),
+	};
+	for (uint32_t i = random_below(&f->random, 3); i && args.nr_entries; i--) {
+		struct vtr_cpuid_entry *e = &entries[random_below(&f->random, args.nr_entries)];
+
+		((uint32_t *)e)[random_below(&f->random, 8)] &= random_u64(&f->random);
+	}
+	CALL(f, vm, VTR_VM_SET_CPUID, args);
+}
+
+/* Ranges around MSRs that guests touch. */
+static void fuzz_msr_filter(struct fuzzer *f, int vm)
+{
+	static const uint32_t likely[] = { 0, 0x10, 0x1b, 0x6e0, 0x800, 0xc0000080 };
+	struct vtr_msr_range *ranges = f->scratch;
+	struct vtr_msr_filter args = {
+		.size = sizeof(args), .ranges = (uintptr_t)ranges,
+		.nr_ranges = random_below(&f->random, one_in(&f->random, 20) ? 70 : 6),
+	};
+
+	for (uint32_t i = 0; i < args.nr_ranges; i++) {
+		ranges[i] = (struct vtr_msr_range) {
+			.first = one_in(&f->random, 8) ? random_value(&f->random) :
+				 likely[random_below(&f->random, 6)],
+			.count = one_in(&f->random, 8) ? random_value(&f->random) :
+				 1 + random_below(&f->random, 64),
+			.flags = 1 + random_below(&f->random, 3),
+		};
+	}
+	CALL(f, vm, VTR_VM_SET_MSR_FILTER, args);
+}
+
+static void fuzz_policy(struct fuzzer *f)
+{
+	int vm = fuzz_vm(f);
+
+	if (one_in(&f->random, 2))
+		fuzz_cpuid(f, vm);
+	else
+		fuzz_msr_filter(f, vm);
+}
+
 static void fuzz_create_vm(struct fuzzer *f)
 {
 	struct vtr_create_vm args = {
@@ -242,6 +302,11 @@ static void fuzz_create_vm(struct fuzzer *f)
 	fd = CALL(f, fuzz_device(f), VTR_CREATE_VM, args);
 	if (fd < 0)
 		return;
+	/* With the first vCPU it is too late for these. */
+	if (one_in(&f->random, 2))
+		fuzz_cpuid(f, fd);
+	if (one_in(&f->random, 2))
+		fuzz_msr_filter(f, fd);
 	if (!one_in(&f->random, 4))
 		world_furnish(f->world, &f->random, fd);
 	fuzz_keep(f->world->vm, WORLD_VMS, &f->random, fd);
@@ -265,7 +330,8 @@ static void fuzz_set_slot(struct fuzzer *f)
 	uint32_t at = one_in(&f->random, 2) ? 0 : PAGE * random_below(&f->random, 1024);
 	struct vtr_slot slot = {
 		.size = sizeof(slot),
-		.flags = one_in(&f->random, 4) ? flags(f, VTR_SLOT_READONLY) : 0,
+		.flags = one_in(&f->random, 4) ?
+			 flags(f, VTR_SLOT_READONLY | VTR_SLOT_DIRTY_LOG) : 0,
 		.slot = random_below(&f->random, 6),
 		.gpa = some_gpa(f),
 		.bytes = one_in(&f->random, 5) ? 0 : ARENA_BYTES - at,
@@ -302,6 +368,30 @@ void fuzz_walk(struct fuzzer *f)
 	struct vtr_walk walk = { .size = sizeof(walk), .gpa = some_gpa(f) };
 
 	CALL(f, fuzz_vm(f), VTR_VM_WALK, walk);
+}
+
+/* The log of writes: a part of a slot, mostly within its bounds. */
+static void fuzz_dirty(struct fuzzer *f)
+{
+	struct vtr_dirty args = {
+		.size = sizeof(args), .slot = random_below(&f->random, 6),
+		.first_page = 64 * random_below(&f->random, ARENA_BYTES / PAGE / 64),
+		.nr_pages = 64 * random_below(&f->random, 8),
+		.bitmap = (uintptr_t)f->scratch,
+	};
+
+	if (one_in(&f->random, 2))
+		args.first_page = args.nr_pages = 0;
+	if (one_in(&f->random, 4))
+		args.nr_pages = ARENA_BYTES / PAGE - args.first_page;
+	if (one_in(&f->random, 20))
+		args.first_page = random_value(&f->random);
+	if (one_in(&f->random, 20))
+		args.bitmap = (uintptr_t)fuzz_wrong_place(f);
+	if (one_in(&f->random, 2))
+		CALL(f, fuzz_vm(f), VTR_VM_GET_DIRTY, args);
+	else
+		CALL(f, fuzz_vm(f), VTR_VM_CLEAR_DIRTY, args);
 }
 
 static void fuzz_irq_line(struct fuzzer *f)
@@ -344,6 +434,21 @@ static void fuzz_get_chips(struct fuzzer *f)
 	CALL(f, fuzz_vm(f), VTR_VM_GET_STATE, args);
 }
 
+/* The first record, of a local APIC in xAPIC mode, as it looks in x2APIC mode. */
+static void enter_x2apic(uint64_t *buffer)
+{
+	struct vtr_state_header *head = (void *)buffer;
+	struct vtr_lapic_state *apic = (void *)(head + 1);
+	uint32_t id = apic->reg[2] >> 24;
+
+	if (head->id != VTR_STATE_LAPIC || apic->base & 0x400)
+		return;
+	apic->base |= 0xc00;
+	apic->reg[0x02] = id;
+	apic->reg[0x0d] = id >> 4 << 16 | 1u << (id & 15);
+	apic->reg[0x31] = 0;
+}
+
 /* The controllers' state as the module gave it, a little changed. */
 static void fuzz_set_chips(struct fuzzer *f)
 {
@@ -355,6 +460,8 @@ static void fuzz_set_chips(struct fuzzer *f)
 
 	if (ioctl(fd, VTR_VM_GET_STATE, &args))
 		return (void)fuzz_judge(f, "VTR_VM_GET_STATE", -1);
+	if (one_in(&f->random, 4))
+		enter_x2apic(buffer);
 	for (uint32_t i = random_below(&f->random, 3); i; i--) {
 		uint32_t word = random_below(&f->random, args.bytes / 8);
 
@@ -559,6 +666,13 @@ static void fuzz_inject(struct fuzzer *f)
 	CALL(f, fuzz_vcpu(f), VTR_VCPU_INJECT, args);
 }
 
+static void fuzz_check(struct fuzzer *f)
+{
+	struct vtr_entry_check args = { .size = sizeof(args) };
+
+	CALL(f, fuzz_vcpu(f), VTR_VCPU_CHECK, args);
+}
+
 void fuzz_stats(struct fuzzer *f)
 {
 	struct vtr_vcpu_stats stats = { .size = sizeof(stats) };
@@ -579,8 +693,10 @@ static const struct {
 	{ "CREATE_VM", 4, fuzz_create_vm },
 	{ "SET_SLOT", 5, fuzz_set_slot },
 	{ "CREATE_VCPU", 8, fuzz_create_vcpu },
+	{ "CPUID, MSR filter", 2, fuzz_policy },
 	{ "GET_INFO", 3, fuzz_info },
 	{ "WALK", 4, fuzz_walk },
+	{ "DIRTY", 4, fuzz_dirty },
 	{ "IRQ_LINE", 4, fuzz_irq_line },
 	{ "MSI", 6, fuzz_msi },
 	{ "GET chips", 3, fuzz_get_chips },
@@ -595,6 +711,7 @@ static const struct {
 	{ "TRANSLATE", 6, fuzz_translate },
 	{ "READ_FIELDS", 5, fuzz_read_fields },
 	{ "INJECT", 8, fuzz_inject },
+	{ "CHECK", 3, fuzz_check },
 	{ "GET_STATS", 3, fuzz_stats },
 	{ "mmap", 4, fuzz_mmap },
 	{ "munmap", 1, fuzz_unmap },

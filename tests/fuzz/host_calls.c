@@ -139,12 +139,18 @@ void world_code(struct world *world, struct random *random, uint32_t from, uint3
 		{ 0xe6, 0x20, 0xe6, 0x21 },	/* out %al to the first 8259 */
 		{ 0xe6, 0x43, 0xe6, 0x40 },	/* and to the 8254 */
 		{ 0xe4, 0x20, 0xe4, 0x40 },	/* and in */
+		/* In front of a RDMSR or WRMSR, by chance: */
+		{ 0xb9, 0x30, 0x08, 0x90 },	/* mov $0x830, %cx: x2APIC's ICR */
+		{ 0xb9, 0x0b, 0x08, 0x90 },	/* its EOI */
+		{ 0xb9, 0xe0, 0x06, 0x90 },	/* IA32_TSC_DEADLINE */
+		{ 0xb9, 0x1b, 0x00, 0x90 },	/* IA32_APIC_BASE */
 	};
+	const unsigned int nr = sizeof(code) / sizeof(code[0]);
 	uint8_t *at = world->arena + from;
 	uint32_t block = bytes < PAGE ? bytes : PAGE;
 
 	for (uint32_t i = 0; i < block; i += 4)
-		memcpy(at + i, code[random_below(random, 16)], 4);
+		memcpy(at + i, code[random_below(random, nr)], 4);
 	for (uint32_t i = block; i < bytes; i += block)
 		memcpy(at + i, at, block);
 }

@@ -120,6 +120,41 @@ static void features_have_names_and_costs(void)
 	CHECK(ept);
 }
 
+static void check_used(const char *name, bool wanted)
+{
+	static struct vtr_feature features[64];
+	struct vtr_caps caps = {
+		.size = sizeof(caps), .features = (uintptr_t)features, .nr_features = 64,
+	};
+	const struct vtr_feature *feature;
+
+	MUST(ioctl(open_device(), VTR_GET_CAPS, &caps));
+	feature = find_feature(features, caps.nr_features, name);
+	REQUIRE(feature);
+	wanted = wanted && feature->flags & VTR_FEATURE_PRESENT;
+	CHECK_MSG(!(feature->flags & VTR_FEATURE_USED) == !wanted, "%s is%s used", name,
+		  wanted ? " not" : "");
+}
+
+/* "Used" is what VMs do that are made from now on. */
+static void features_follow_the_parameters(void)
+{
+	unsigned int apicv = read_parameter("apicv"), slice = read_parameter("slice_us");
+
+	for (unsigned int level = 0; level <= 2; level++) {
+		write_parameter("apicv", level);
+		check_used("x2APIC mode", level >= 1);
+		check_used("interrupt delivery", level >= 2);
+		check_used("EPT", true);
+	}
+	write_parameter("apicv", apicv);
+	write_parameter("slice_us", 1000);
+	check_used("preemption timer", true);
+	write_parameter("slice_us", 0);
+	check_used("preemption timer", false);
+	write_parameter("slice_us", slice);
+}
+
 static void feature_list_keeps_to_the_room(void)
 {
 	struct vtr_feature features[4];
@@ -321,6 +356,7 @@ static const struct tap_case cases[] = {
 	CASE(debugfs_is_for_root_only),
 	CASE(capabilities_tell_limits_and_layout),
 	CASE(features_have_names_and_costs),
+	CASE(features_follow_the_parameters),
 	CASE(feature_list_keeps_to_the_room),
 	CASE(unknown_calls_are_refused_everywhere),
 	CASE(sizes_and_pointers_are_checked),

@@ -303,6 +303,24 @@ static void start_up_ipis_start(void)
 	stop_runner(&pair.runner);
 }
 
+/* Only a processor that waits for one takes it; to one in HLT it is not even an event. */
+static void a_start_up_ipi_leaves_a_halted_one_alone(void)
+{
+	struct pair pair = {};
+	struct vm *vm;
+
+	start_pair(&pair, &guest_sends, &guest_hears, END_XAPIC);
+	vm = pair.vcpu[0]->vm;
+	memcpy(vm->mem + 0x20000, guest_begins.start, guest_begins.end - guest_begins.start);
+	REQUIRE(send(&pair, STARTUP | 0x20, 1u << 24));
+	nap_ms(10);
+	CHECK_NUM(begun_at(vm, 0x20)->times, 0);
+	REQUIRE(send(&pair, ASSERT | 0x41, 1u << 24));
+	WAIT_UNTIL(log_of(pair.vcpu[1])->count[0x41] == 1);
+	CHECK_NUM(begun_at(vm, 0x20)->times, 0);
+	stop_runner(&pair.runner);
+}
+
 /* The mode and both ids survive: SDM 3A "x2APIC State Transitions" (11.12.5). */
 GUEST(reads_ids, 16, "mov $0x1b, %ecx\n rdmsr\n mov %cs, %bx\n mov %bx, %ds\n mov %eax, 0x110\n"
       "mov $0x802, %ecx\n rdmsr\n mov %eax, 0x114\n mov $0x80d, %ecx\n rdmsr\n"
@@ -524,6 +542,7 @@ static const struct tap_case cases[] = {
 	CASE(the_least_busy_gets_it),
 	CASE(who_is_switched_off_gets_none),
 	CASE(start_up_ipis_start),
+	CASE(a_start_up_ipi_leaves_a_halted_one_alone),
 	CASE(an_init_keeps_x2apic_mode),
 	CASE(an_init_keeps_caching_and_msrs),
 	CASE(the_state_of_one_that_waits),

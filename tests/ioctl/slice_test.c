@@ -76,7 +76,8 @@ static void a_slice_has_the_length_that_is_told(void)
 
 	pin_to_cpu(0);
 	start_runner(&runner, vcpu, 0);
-	WAIT_UNTIL(*counter(vcpu) > 300000);
+	/* Long enough for many slices, so that a wrong length shows. */
+	WAIT_UNTIL(*counter(vcpu) > 1500000);
 	stop_runner(&runner);
 	stats = get_stats(vcpu);
 	ticks = (uint64_t)tsc_khz(vcpu) * SLICE_US / 1000;

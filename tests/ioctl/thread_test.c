@@ -21,6 +21,7 @@
 #include "runner.h"
 
 #define COUNTERS	0x200000
+#define R_CPUID		10	/* basic exit reason */
 
 GUEST(halts, 16, "1: hlt\n jmp 1b");
 GUEST(counts, 64,
@@ -426,6 +427,33 @@ static void fs_and_gs_bases_stay(void)
 	}
 }
 
+/* It leaves the guest all the time, and RUN never. */
+GUEST(asks_for_ever, 64, "1: xor %eax, %eax\n cpuid\n jmp 1b");
+
+static void counters_are_read_while_the_guest_runs(void)
+{
+	struct vcpu *vcpu = start_guest(&guest_asks_for_ever, 64, 0);
+	struct runner runner = {};
+	struct vtr_vcpu_stats last;
+
+	start_runner(&runner, vcpu, nr_cpus() - 1);
+	WAIT_UNTIL(get_stats(vcpu).count[R_CPUID]);
+	last = get_stats(vcpu);
+	for (int i = 0; i < 5; i++) {
+		struct vtr_vcpu_stats now;
+
+		WAIT_UNTIL(get_stats(vcpu).count[R_CPUID] > last.count[R_CPUID]);
+		now = get_stats(vcpu);
+		CHECK(now.exits > last.exits && now.guest_ticks > last.guest_ticks &&
+		      now.ticks[R_CPUID] > last.ticks[R_CPUID]);
+		CHECK_NUM(now.to_user, 0);
+		last = now;
+	}
+	CHECK(!runner.done);
+	stop_runner(&runner);
+	CHECK_NUM(get_stats(vcpu).to_user, 1);
+}
+
 static const struct tap_case cases[] = {
 	CASE(a_running_vcpu_moves_between_processors),
 	CASE(two_vcpus_count_together),
@@ -441,6 +469,7 @@ static const struct tap_case cases[] = {
 	CASE(the_guests_watch_points_stay_in_the_guest),
 	CASE(segments_and_ldt_stay),
 	CASE(fs_and_gs_bases_stay),
+	CASE(counters_are_read_while_the_guest_runs),
 };
 
 int main(int argc, char **argv)

@@ -366,6 +366,37 @@ static void check_device(struct doctor *doctor)
 	vtr_close(dev);
 }
 
+/* A number from /sys/module/vitrine/parameters; -1: the module has no such parameter. */
+static int parameter(const struct doctor *doctor, const char *name)
+{
+	char path[80], text[16];
+
+	snprintf(path, sizeof(path), "/sys/module/vitrine/parameters/%s", name);
+	return read_text(doctor, path, text, sizeof(text)) ? atoi(text) : -1;
+}
+
+/* What of the features above VMs use that are made from now on. */
+static void check_parameters(struct doctor *doctor)
+{
+	static const char *const levels[] = {
+		"local APICs are left to the module alone",
+		"of local APICs the processor has the registers, if it can",
+		"of local APICs the processor has registers and delivery, if it can",
+	};
+	int apicv = parameter(doctor, "apicv"), slice = parameter(doctor, "slice_us");
+
+	if (!doctor->has_module)
+		return;
+	if (apicv >= 0)
+		say(doctor, OK, "parameter apicv", NULL, "%d: %s", apicv,
+		    levels[apicv > 2 ? 2 : apicv]);
+	if (slice > 0)
+		say(doctor, OK, "parameter slice_us", NULL,
+		    "%d: no stay in the guest is longer, if the processor has the timer", slice);
+	else if (!slice)
+		say(doctor, OK, "parameter slice_us", NULL, "0: a stay in the guest has no limit");
+}
+
 /* ---- seeing ---- */
 
 static bool is_mounted(const char *mounts, const char *type)
@@ -445,7 +476,7 @@ static void check_nested(struct doctor *doctor)
 
 static void (*const checks[])(struct doctor *doctor) = {
 	check_vmx, check_vmx_features, check_kernel, check_module, check_kvm,
-	check_device, check_lockdown, check_headers, check_mounts, check_nested,
+	check_device, check_parameters, check_lockdown, check_headers, check_mounts, check_nested,
 };
 
 static unsigned int problems(const struct doctor *doctor)

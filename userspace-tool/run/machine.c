@@ -385,11 +385,13 @@ uint64_t machine_uptime_ms(const struct machine *machine)
 
 uint64_t machine_exits(const struct machine *machine)
 {
+	struct vtr_vcpu_stats stats;
 	uint64_t sum = 0;
 
-	for (unsigned int i = 0; i < machine->nr_cpus; i++)
-		sum += __atomic_load_n(&vtr_vcpu_page(machine->cpus[i].vcpu)->exits,
-				       __ATOMIC_RELAXED);
+	for (unsigned int i = 0; i < machine->nr_cpus; i++) {
+		if (!vtr_vcpu_stats(machine->cpus[i].vcpu, &stats))
+			sum += stats.exits;
+	}
 	return sum;
 }
 

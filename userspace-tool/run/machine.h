@@ -196,7 +196,7 @@ int machine_press_power(struct machine *machine);
 
 uint64_t machine_uptime_ms(const struct machine *machine);
 
-/* Exits of all vCPUs, as of the last time that each came up to the tool. */
+/* Exits of all vCPUs, also of those that are in the guest. */
 uint64_t machine_exits(const struct machine *machine);
 
 /* End the VM; the first caller's outcome counts. */

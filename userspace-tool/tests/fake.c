@@ -132,6 +132,8 @@ static int get_cpuid(struct vtr_cpuid_table *arg)
 	const struct vtr_cpuid_entry list[] = {
 		{ .leaf = 1, .flags = VTR_CPUID_TOPOLOGY,
 		  .ecx = 1u << 31 | (arg->flags & VTR_CPUID_IRQCHIP ? 1u << 21 : 0) },
+		{ .leaf = 7, .flags = VTR_CPUID_SUBLEAF, .ebx = 1u << 20 },
+		{ .leaf = 7, .subleaf = 1, .flags = VTR_CPUID_SUBLEAF, .ebx = 1u << 20 },
 		{ .leaf = 0x40000000, .eax = 0x40000010 },
 		{ .leaf = 0x40000010, .eax = 10000 },
 		{ .leaf = 0x80000001, .edx = 1u << 20 },

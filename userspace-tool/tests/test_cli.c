@@ -579,6 +579,13 @@ static void test_doctor(void)
 	is_num(c->status, 0, "all is well");
 	has(c->out, "Guests can run here", "and that is said");
 	has_not(c->out, "PROBLEM", "no problem");
+	has_not(c->out, "parameter", "a module without parameters");
+	in_tree(top, "sys/module/vitrine/parameters/apicv", "2\n");
+	in_tree(top, "sys/module/vitrine/parameters/slice_us", "0\n");
+	c = cli("doctor", "--root", top, NULL);
+	has(c->out, "2: of local APICs the processor has registers and delivery",
+	    "what the parameter apicv says");
+	has(c->out, "0: a stay in the guest has no limit", "and slice_us");
 	in_tree(top, "sys/module/kvm_intel/x", "");
 	has(cli("doctor", "--root", top, NULL)->out, "modprobe -r kvm_intel",
 	    "kvm_intel is in the way");

@@ -92,6 +92,7 @@ static void test_names(void)
 	ok(!control_check_name("web-1.a_B"), "a good name");
 	is_num(control_check_name(""), -EINVAL, "no name");
 	is_num(control_check_name("../x"), -EINVAL, "a path");
+	is_num(control_check_name("a/b"), -EINVAL, "a path downwards");
 	is_num(control_check_name(".x"), -EINVAL, "a hidden file");
 	is_num(control_check_name("a b"), -EINVAL, "a blank");
 	is_num(control_check_name("1234567890123456789012345678901"), 0, "31 characters");

@@ -47,6 +47,10 @@ static void test_changes(void)
 	is_num(leaf(1)->ecx, HYPERVISOR, "the default without interrupt controllers");
 	is_num(leaf(0x80000001)->edx, 0, "a bit of another leaf");
 	ok(leaf(0x40000000), "the hypervisor's leaves stay");
+	is_num(set(true, "smap=off", NULL), 0, "a leaf with subleaves");
+	is_num(leaf(7)->ebx, 0, "the first one has the bit");
+	is_num(leaf(7)[1].ebx, 1u << 20, "another one keeps its own");
+	is_num(leaf(0x80000001)->edx, 1u << 20, "and so does another leaf");
 }
 
 static void test_refusals(void)

@@ -81,6 +81,19 @@ diff "$scratch/page" "$scratch/help" >"$scratch/notes" || status=1
 [ "$(wc -l <"$scratch/help")" -gt 60 ] || status=1
 check $status "the manual page has the options of --help, and no others"
 
+# The page's list of commands, in the section DESCRIPTION: ".B x" or ".BR x ", " y".
+commands_of_page() {
+	awk '/^\.SH / { on = $2 == "DESCRIPTION" }
+	     on && term { for (i = 2; i <= NF; i++)
+				if ($i ~ /^[a-z]+$/)
+					print $i }
+	     { term = /^\.TP/ }' "$page" | sort
+}
+
+status=0
+diff <(commands_of_page) <(commands | sort) >"$scratch/notes" || status=1
+check $status "the manual page has the commands of --help, and no others"
+
 status=0
 if command -v man >/dev/null; then
 	LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=80 man --warnings -E UTF-8 -l \
