@@ -5,7 +5,8 @@
 #
 #	tests/linux.bash HOST GUEST [OPTION...]		prints TAP
 #
-# OPTIONs are for `vitrine run`.
+# OPTIONs are for `vitrine run`, but for --parameter= (of the module) and --host-cpus=,
+# which are for nested/linux.
 #
 # The suites linux-* start it on the host.  The guest boots once with 2 vCPUs; what
 # it says is looked at here.  Read nested/lib/machine/linux_guest.py before.
@@ -15,7 +16,13 @@ cd "$(dirname "$0")/.." || exit 1
 host=$1
 guest=$2
 shift 2
-options=("${@/#/--option=}")
+options=()
+for word; do
+	case $word in
+	--parameter=* | --host-cpus=*) options+=("$word") ;;
+	*) options+=("--option=$word") ;;
+	esac
+done
 
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
