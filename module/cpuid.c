@@ -107,7 +107,8 @@ static void basic_leaf(u32 leaf, u32 subleaf, u32 out[4])
 			break;
 		}
 		out[0] = 0;
-		out[1] &= LEAF7_EBX;
+		/* IA32_TSC_ADJUST is the module's own, whatever the host has. */
+		out[1] = (out[1] & LEAF7_EBX) | F(TSC_ADJUST);
 		out[2] = out[3] = 0;
 		break;
 	case 0x15:

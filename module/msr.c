@@ -31,6 +31,7 @@ const u32 vtr_msr_list[] = {
 	MSR_SYSCALL_MASK,
 	MSR_KERNEL_GS_BASE,
 	MSR_TSC_AUX,
+	MSR_IA32_TSC_ADJUST,
 };
 
 const unsigned int vtr_msr_count = ARRAY_SIZE(vtr_msr_list);
@@ -83,6 +84,9 @@ static int read_msr(struct vtr_vcpu *vcpu, u32 index, u64 *value)
 	case MSR_IA32_TSC:
 		*value = vtr_tsc_read(vcpu);
 		return 0;
+	case MSR_IA32_TSC_ADJUST:
+		*value = vcpu->tsc_adjust;
+		return 0;
 	case MSR_IA32_APICBASE:
 	case MSR_IA32_TSC_DEADLINE:
 	case X2APIC_MSRS:
@@ -107,7 +111,11 @@ static int write_msr(struct vtr_vcpu *vcpu, u32 index, u64 value)
 	case MSR_EFER:
 		return vtr_efer_write(vcpu, value);
 	case MSR_IA32_TSC:
-		vtr_tsc_write(vcpu, value);
+		vtr_tsc_guest_write(vcpu, value);
+		vtr_irqchip_clock_changed(vcpu);
+		return 0;
+	case MSR_IA32_TSC_ADJUST:
+		vtr_tsc_guest_adjust(vcpu, value);
 		vtr_irqchip_clock_changed(vcpu);
 		return 0;
 	case MSR_IA32_APICBASE:
@@ -119,6 +127,25 @@ static int write_msr(struct vtr_vcpu *vcpu, u32 index, u64 value)
 	if (!fixed)
 		return vtr_backend->set_msr(vcpu, index, value);
 	return (value ^ fixed->value) & ~fixed->ignored ? -EINVAL : 0;
+}
+
+/*
+ * What the program sets is state: the counter and the sum of what the guest has moved
+ * it by don't change each other, so it may set them in any order.
+ */
+static int set_msr(struct vtr_vcpu *vcpu, u32 index, u64 value)
+{
+	switch (index) {
+	case MSR_IA32_TSC:
+		vtr_tsc_write(vcpu, value);
+		vtr_irqchip_clock_changed(vcpu);
+		return 0;
+	case MSR_IA32_TSC_ADJUST:
+		vcpu->tsc_adjust = value;
+		return 0;
+	default:
+		return write_msr(vcpu, index, value);
+	}
 }
 
 /* Return: 0, or -ENOENT / -EINVAL: the guest gets #GP.  Sleeps not. */
@@ -145,5 +172,16 @@ int vtr_msr_write(struct vtr_vcpu *vcpu, u32 index, u64 value)
 	if (err)
 		pr_debug_ratelimited("%s vCPU %u: WRMSR 0x%x := 0x%llx refused, #GP\n",
 				     vcpu->vm->name, vcpu->id, index, value);
+	return err;
+}
+
+/* As vtr_msr_write(), for SET_STATE. */
+int vtr_msr_set(struct vtr_vcpu *vcpu, u32 index, u64 value)
+{
+	int err;
+
+	preempt_disable();
+	err = set_msr(vcpu, index, value);
+	preempt_enable();
 	return err;
 }

@@ -144,8 +144,8 @@ static int msrs_check(struct vtr_vcpu *vcpu, const void *payload, u32 bytes)
 		if (msr[i].pad || vtr_irqchip_has_msr(msr[i].index) ||
 		    vtr_msr_read(vcpu, msr[i].index, &old))
 			return -EINVAL;
-		err = vtr_msr_write(vcpu, msr[i].index, msr[i].value);
-		vtr_msr_write(vcpu, msr[i].index, old);
+		err = vtr_msr_set(vcpu, msr[i].index, msr[i].value);
+		vtr_msr_set(vcpu, msr[i].index, old);
 	}
 	return err ? -EINVAL : 0;
 }
@@ -155,7 +155,7 @@ static int msrs_set(struct vtr_vcpu *vcpu, const void *payload, u32 bytes)
 	const struct vtr_msr *msr = payload;
 
 	for (unsigned int i = 0; i < bytes / sizeof(*msr); i++)
-		vtr_msr_write(vcpu, msr[i].index, msr[i].value);
+		vtr_msr_set(vcpu, msr[i].index, msr[i].value);
 	return 0;
 }
 

@@ -6,9 +6,12 @@
  * RDMSR and WRMSR, and turns a rate into the ratio.  A ratio is a fixed-point
  * number with info.tsc_fraction_bits behind the point; a processor that cannot
  * scale has none, and its guests run at the host's rate.
+ * IA32_TSC_ADJUST is the sum of what the guest itself has moved its counter by: 0
+ * tells an operating system that nobody else did, so it trusts the counter.
  * At the end: all of the guest's time stands still, for a pause.
  * Called by module/msr.c, module/state.c, module/ioctl.c.
- * Source: SDM 3C "Time-Stamp Counter Offset and Multiplier" (25.6.5).
+ * Source: SDM 3C "Time-Stamp Counter Offset and Multiplier" (25.6.5); SDM 3B
+ * "Time-Stamp Counter Adjustment" (17.17.3).
  */
 #include <linux/errno.h>
 #include <linux/ktime.h>
@@ -54,10 +57,46 @@ u64 vtr_tsc_read(struct vtr_vcpu *vcpu)
 	return scaled_now(vcpu) + vtr_backend->get_tsc_offset(vcpu);
 }
 
-/* Context: loaded, preemption off. */
+/**
+ * vtr_tsc_write() - the program sets the counter
+ * @vcpu: whose
+ * @value: what it shows from now on
+ *
+ * Context: loaded, preemption off.
+ */
 void vtr_tsc_write(struct vtr_vcpu *vcpu, u64 value)
 {
 	vtr_backend->set_tsc_offset(vcpu, value - scaled_now(vcpu));
+}
+
+/**
+ * vtr_tsc_guest_write() - WRMSR IA32_TSC: by how much the counter moves is added up
+ * @vcpu: whose
+ * @value: what it shows from now on
+ *
+ * Context: loaded, preemption off.
+ */
+void vtr_tsc_guest_write(struct vtr_vcpu *vcpu, u64 value)
+{
+	u64 before = vtr_backend->get_tsc_offset(vcpu);
+
+	vtr_tsc_write(vcpu, value);
+	vcpu->tsc_adjust += vtr_backend->get_tsc_offset(vcpu) - before;
+}
+
+/**
+ * vtr_tsc_guest_adjust() - WRMSR IA32_TSC_ADJUST: the counter moves by the difference
+ * @vcpu: whose
+ * @value: the new sum
+ *
+ * Context: loaded, preemption off.
+ */
+void vtr_tsc_guest_adjust(struct vtr_vcpu *vcpu, u64 value)
+{
+	u64 offset = vtr_backend->get_tsc_offset(vcpu);
+
+	vtr_backend->set_tsc_offset(vcpu, offset + value - vcpu->tsc_adjust);
+	vcpu->tsc_adjust = value;
 }
 
 /* Let the guest's counter run at @khz.  Context: loaded, preemption off. */

@@ -196,6 +196,7 @@ enum vtr_pending {
  * @irq_waits: an interrupt waits until the guest can take it
  * @pending, @pending_bytes, @pending_port, @pending_insn_bytes: unfinished work of the user side
  * @tsc_khz, @tsc_ratio: rate of the guest's time stamp counter (module/tsc.c)
+ * @tsc_adjust: IA32_TSC_ADJUST
  * @access: unfinished instruction on a memory-mapped device, or string input
  * @debug: VTR_DEBUG_*
  * @exit: the last exit
@@ -249,6 +250,7 @@ struct vtr_vcpu {
 	u8 pending_insn_bytes;
 	u32 tsc_khz;
 	u64 tsc_ratio;
+	u64 tsc_adjust;
 	struct vtr_access_state access;
 	u32 debug;
 	struct vtr_exit exit;
@@ -370,6 +372,7 @@ void vtr_cpuid_default(bool irqchip, u32 leaf, u32 subleaf, u32 out[4]);
 bool vtr_cpuid_default_entry(bool irqchip, unsigned int index, struct vtr_cpuid_entry *entry);
 int vtr_msr_read(struct vtr_vcpu *vcpu, u32 index, u64 *value);
 int vtr_msr_write(struct vtr_vcpu *vcpu, u32 index, u64 value);
+int vtr_msr_set(struct vtr_vcpu *vcpu, u32 index, u64 value);
 extern const u32 vtr_msr_list[];
 extern const unsigned int vtr_msr_count;
 int vtr_cr_write(struct vtr_vcpu *vcpu, unsigned int nr, u64 value);
@@ -396,6 +399,8 @@ int vtr_handle_apic_end(struct vtr_vcpu *vcpu);
 int vtr_tsc_ratio(u32 khz, u32 host_khz, u64 *ratio);
 u64 vtr_tsc_read(struct vtr_vcpu *vcpu);
 void vtr_tsc_write(struct vtr_vcpu *vcpu, u64 value);
+void vtr_tsc_guest_write(struct vtr_vcpu *vcpu, u64 value);
+void vtr_tsc_guest_adjust(struct vtr_vcpu *vcpu, u64 value);
 int vtr_tsc_set_rate(struct vtr_vcpu *vcpu, u32 khz);
 int vtr_time_hold(struct vtr_vm *vm, struct vtr_hold_timers *args);
 

@@ -126,6 +126,15 @@ static void the_clock_rate_is_the_measured_one(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, out[EAX], vtr_tsc_khz());
 }
 
+/* IA32_TSC_ADJUST tells who has moved the counter: with it Linux trusts that. */
+static void a_counter_that_can_be_trusted_says_so(struct kunit *test)
+{
+	u32 out[4];
+
+	ask(test, 7, 0, out);
+	KUNIT_EXPECT_NE(test, out[EBX] & BIT(X86_FEATURE_TSC_ADJUST & 31), 0UL);
+}
+
 static void rdtscp_follows_the_back_end(struct kunit *test)
 {
 	u32 with[4], without[4];
@@ -335,6 +344,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(the_highest_leaves_are_limited),
 	KUNIT_CASE(addresses_are_as_wide_as_the_tables),
 	KUNIT_CASE(the_clock_rate_is_the_measured_one),
+	KUNIT_CASE(a_counter_that_can_be_trusted_says_so),
 	KUNIT_CASE(rdtscp_follows_the_back_end),
 	KUNIT_CASE(the_apic_is_shown_while_it_is_on),
 	KUNIT_CASE(the_package_has_as_many_ids_as_it_needs),

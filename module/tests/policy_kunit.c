@@ -10,6 +10,7 @@
  */
 #include <linux/errno.h>
 #include <asm/cpufeatures.h>
+#include <asm/msr-index.h>
 #include <asm/trapnr.h>
 
 #include "machine.h"
@@ -304,6 +305,32 @@ static void what_is_written_is_read(struct kunit *test)
 	KUNIT_EXPECT_LT(test, value, 0x123456789abcULL + BIT_ULL(36));
 }
 
+/* WRMSR moves the counter and adds up; what the program sets is state. */
+static void only_the_guests_own_moves_are_added_up(struct kunit *test)
+{
+	struct machine *m = test->priv;
+	struct vtr_vcpu *v = &m->vcpu->base;
+	u64 begin, moved, value = 1;
+
+	machine_load(m);
+	begin = m->vcpu->tsc_offset;
+	KUNIT_EXPECT_EQ(test, vtr_msr_read(v, MSR_IA32_TSC_ADJUST, &value), 0);
+	KUNIT_EXPECT_EQ(test, value, 0ULL);
+	KUNIT_EXPECT_EQ(test, vtr_msr_write(v, MSR_IA32_TSC, 1ULL << 60), 0);
+	moved = m->vcpu->tsc_offset - begin;
+	KUNIT_EXPECT_EQ(test, vtr_msr_read(v, MSR_IA32_TSC_ADJUST, &value), 0);
+	KUNIT_EXPECT_NE(test, value, 0ULL);
+	KUNIT_EXPECT_EQ(test, value, moved);
+	KUNIT_EXPECT_EQ(test, vtr_msr_write(v, MSR_IA32_TSC_ADJUST, -5ULL), 0);
+	KUNIT_EXPECT_EQ(test, m->vcpu->tsc_offset, begin - 5);
+	KUNIT_EXPECT_EQ(test, vtr_msr_set(v, MSR_IA32_TSC_ADJUST, 77), 0);
+	KUNIT_EXPECT_EQ(test, m->vcpu->tsc_offset, begin - 5);
+	KUNIT_EXPECT_EQ(test, vtr_msr_set(v, MSR_IA32_TSC, 0), 0);
+	KUNIT_EXPECT_EQ(test, vtr_msr_read(v, MSR_IA32_TSC_ADJUST, &value), 0);
+	KUNIT_EXPECT_EQ(test, value, 77ULL);
+	machine_put(m);
+}
+
 static void the_guest_is_told_its_own_rate(struct kunit *test)
 {
 	struct machine *m = test->priv;
@@ -334,6 +361,7 @@ static struct kunit_case tsc_cases[] = {
 	KUNIT_CASE(a_ratio_is_a_fixed_point_number),
 	KUNIT_CASE(without_scaling_there_is_one_rate),
 	KUNIT_CASE(what_is_written_is_read),
+	KUNIT_CASE(only_the_guests_own_moves_are_added_up),
 	KUNIT_CASE(the_guest_is_told_its_own_rate),
 	{}
 };

@@ -96,6 +96,7 @@ static void fill_state(struct kunit *test)
 	v->base.dr6 = VTR_DR6_ONES | 1;
 	v->dr7 = VTR_DR7_ONES | 2;
 	v->tsc_offset = -12345ULL;
+	v->base.tsc_adjust = 54321;
 	v->base.pending = VTR_PENDING_IN;
 	v->base.pending_bytes = 2;
 	v->base.pending_port = 0x1f0;
@@ -122,7 +123,7 @@ static void clear_state(struct kunit *test)
 	memset(&v->sregs, 0, sizeof(v->sregs));
 	memset(&v->blocking, 0, sizeof(v->blocking));
 	memset(v->msrs, 0, sizeof(v->msrs));
-	v->dr7 = v->tsc_offset = 0;
+	v->dr7 = v->tsc_offset = v->base.tsc_adjust = 0;
 }
 
 static void saving_and_restoring_changes_nothing(struct kunit *test)

@@ -584,6 +584,53 @@ static void the_guest_may_set_its_counter(void)
 	      edx_eax(vcpu) - (1ull << 60) <= (read_tsc() - begin) * 5 / 2);
 }
 
+/*
+ * SDM 3B "Time-Stamp Counter Adjustment" (17.17.3).  To 2^40 by IA32_TSC_ADJUST, the
+ * counter to 2^44 by IA32_TSC, and all of it back.
+ */
+#define COUNTER(to)	"rdtsc\n shl $32, %rdx\n or %rdx, %rax\n mov %rax, " to "\n"
+#define ADJUST(to)	"mov $0x3b, %ecx\n rdmsr\n shl $32, %rdx\n or %rdx, %rax\n" \
+			"mov %rax, " to "\n"
+#define SET_MSR(msr, high)	"mov $" #msr ", %ecx\n xor %eax, %eax\n mov $" #high ", %edx\n wrmsr\n"
+GUEST(moves_its_counter, 64,
+      ADJUST("%r8") COUNTER("%rbx") SET_MSR(0x3b, 0x100) COUNTER("%rsi") SET_MSR(0x10, 0x1000)
+      ADJUST("%rdi") SET_MSR(0x3b, 0) COUNTER("%r9") "hlt");
+
+static void what_a_guest_moves_its_counter_by_is_added_up(void)
+{
+	struct vcpu *vcpu = start_guest(&guest_moves_its_counter, 64, 0);
+	const uint64_t by_sum = 1ull << 40, set_to = 1ull << 44, soon = 1ull << 36;
+	struct vtr_tsc before, after;
+
+	if (has_tsc_scaling())
+		set_rate(vcpu, 5, 2);
+	get_record(vcpu, VTR_STATE_TSC, &before, sizeof(before));
+	REQUIRE(run_to(vcpu, VTR_EXIT_HLT));
+	CHECK_NUM(gpr(vcpu, VTR_R8), 0);
+	CHECK(gpr(vcpu, VTR_RSI) - gpr(vcpu, VTR_RBX) - by_sum < soon);
+	/* Set from a moment after RSI was read. */
+	CHECK(by_sum + set_to - gpr(vcpu, VTR_RSI) - gpr(vcpu, VTR_RDI) < soon);
+	CHECK(gpr(vcpu, VTR_R9) - gpr(vcpu, VTR_RBX) < soon);
+	get_record(vcpu, VTR_STATE_TSC, &after, sizeof(after));
+	CHECK_NUM(after.offset, before.offset);
+}
+
+/* A saved vCPU has a counter and a sum: setting one does not change the other. */
+static void the_program_sets_counter_and_sum_apart(void)
+{
+	const struct vtr_msr sum = { .index = 0x3b, .value = 1ull << 50 }, counter = { .index = TSC };
+	struct vcpu *vcpu = enter_msr(new_vm(4 * MB, 0), &guest_reads_msr, 0x3b, 7);
+	struct vtr_tsc before, after;
+
+	get_record(vcpu, VTR_STATE_TSC, &before, sizeof(before));
+	MUST(put_record(vcpu, VTR_STATE_MSRS, &sum, sizeof(sum)));
+	get_record(vcpu, VTR_STATE_TSC, &after, sizeof(after));
+	CHECK_NUM(after.offset, before.offset);
+	MUST(put_record(vcpu, VTR_STATE_MSRS, &counter, sizeof(counter)));
+	REQUIRE(run_to(vcpu, VTR_EXIT_HLT));
+	CHECK_NUM(edx_eax(vcpu), 1ull << 50);
+}
+
 static void rates_that_cannot_be_are_refused(void)
 {
 	struct vcpu *vcpu = start_guest(&guest_rdtsc_twice, 64, 0);
@@ -624,6 +671,8 @@ static const struct tap_case cases[] = {
 	CASE(the_counter_runs_at_the_rate_that_was_set),
 	CASE(all_ways_to_the_counter_agree),
 	CASE(the_guest_may_set_its_counter),
+	CASE(what_a_guest_moves_its_counter_by_is_added_up),
+	CASE(the_program_sets_counter_and_sum_apart),
 	CASE(rates_that_cannot_be_are_refused),
 };
 

@@ -178,6 +178,7 @@ static void msrs_come_back(void)
 		{ .index = 0xc0000084, .value = 0x47700 },
 		{ .index = 0xc0000102, .value = 0xffff888000000000 },
 		{ .index = 0xc0000103, .value = 0x1234 },
+		{ .index = 0x3b, .value = 0xfffffffffff00000 },		/* TSC_ADJUST */
 	};
 	struct vcpu *vcpu = start_guest(&guest_halts, 64, 0);
 	struct vtr_msr list[2] = { good[5], { .index = 0x12345, .value = 1 } };

@@ -30,6 +30,7 @@ static const struct feature {
 	{ "rdrand", 1, ECX, 30 },
 	{ "arat", 6, EAX, 2 },
 	{ "fsgsbase", 7, EBX, 0 },
+	{ "tsc_adjust", 7, EBX, 1 },
 	{ "smep", 7, EBX, 7 },
 	{ "rdseed", 7, EBX, 18 },
 	{ "smap", 7, EBX, 20 },

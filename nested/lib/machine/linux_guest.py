@@ -100,6 +100,8 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--append", default="", metavar="TEXT", help="more for its command line")
     parser.add_argument("--option", action="append", default=[], metavar="TEXT",
                         help="an option more for `vitrine run`, as --option=--exits")
+    parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE",
+                        help="a parameter of vitrine.ko, as --parameter=apicv=2")
     parser.add_argument("--tool", choices=TOOLS, default="run",
                         help="the command of `vitrine` that has the guest")
     parser.add_argument("--file", action="append", default=[], metavar="PATH",
@@ -136,6 +138,7 @@ def main(argv: list[str]) -> int:
                "--file", f"{GUEST / 'start.sh'}:/root/start.sh",
                *(word for path in options.file
                  for word in ("--file", f"{path}:/root/{pathlib.Path(path).name}")),
+               "--env", f"MODULE_ARGS={' '.join(options.parameter)}",
                *(["--shell"] if options.command is None and not options.script else []), "--",
                *(["sh", options.script] if options.script else
                  ["sh", "/root/start.sh", options.tool, "--cpus", options.guest_cpus,
