@@ -3,7 +3,7 @@
 #
 # rcutorture in the lean kernel as a guest with 2 vCPUs.
 #
-#	tests/linux-rcutorture.bash [SECONDS]		prints TAP
+#	tests/linux-rcutorture.bash HOST [SECONDS]	prints TAP
 #
 # The suite linux-rcutorture starts it on the host.  Readers, writers and callers of
 # grace periods run against each other while one CPU goes off and comes back every few
@@ -14,7 +14,9 @@
 # The modules are the kernel's own: read tests/rcutorture/Kbuild.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-seconds=${1:-90}
+[ $# -ge 1 ] || { echo "usage: tests/linux-rcutorture.bash HOST [SECONDS]" >&2; exit 2; }
+host=$1
+seconds=${2:-90}
 build=build/rcutorture
 
 out=$(mktemp -d)
@@ -62,7 +64,7 @@ counted() { # KEY
 echo "TAP version 13"
 echo "1..7"
 result "the kernel's modules build" modules
-nested/linux --host lean --guest lean --timeout 3500 \
+nested/linux --host "$host" --guest lean --timeout 3500 \
 	--guest-file "$build/torture.ko" --guest-file "$build/affinity.ko" \
 	--guest-file "$build/rcutorture.ko" "
 insmod torture.ko && insmod affinity.ko || exit 1

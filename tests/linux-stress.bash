@@ -11,7 +11,7 @@
 # tests/tool/linux-stress.sh, which runs in the nested machine.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-seconds=${1:-120}
+seconds=${1:-40}
 
 nested/ensure-packages stress >&2 || exit 1
 
