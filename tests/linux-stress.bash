@@ -19,8 +19,8 @@ nested/ensure-packages stress >&2 || exit 1
 # interrupts between processors (switch, futex, membarrier, tlb-shootdown: threads on two
 # processors that need each other); page faults; memory that does not fit; the FPU's
 # registers and the time stamp counter while all of that goes on.
-stressors="--fork 1 --clone 1 --clone-max 32 --kill 1 --sigq 1 --timer 1 --itimer 1 --switch 2 --futex 1
---membarrier 1 --tlb-shootdown 1 --fault 1 --vm 1 --vm-bytes 96M --vm-method all
+stressors="--fork 1 --pthread 1 --pthread-max 16 --kill 1 --sigq 1 --timer 1 --itimer 1 --switch 2 --futex 1
+--membarrier 1 --tlb-shootdown 1 --fault 1 --vm 1 --vm-bytes 96M --vm-method zero-one
 --cpu 1 --cpu-method matrixprod --tsc 1"
 
 # A sample every few seconds: uptime, and the timer interrupts of both CPUs.

@@ -11,14 +11,19 @@ said=/tmp/said
 
 # ---- around the guest ----------------------------------------------------------------
 
+# The process that has the VM: not the one that was started, which shows its console.
+vm_pid() {
+	vitrine ps --json | tr '{' '\n' | sed -n '/"name":"stress"/s/.*"pid":"*\([0-9]*\).*/\1/p'
+}
+
 # The threads of the vCPUs, by their names.
 vcpus() {
-	grep -l '^vcpu ' /proc/"$vitrine"/task/*/comm 2>/dev/null | cut -d/ -f5
+	grep -l '^vcpu ' /proc/"$vm"/task/*/comm 2>/dev/null | cut -d/ -f5
 }
 
 # THREAD: the core that it has run on last
 core_of() {
-	sed 's/.*) //' "/proc/$vitrine/task/$1/stat" 2>/dev/null | cut -d' ' -f37
+	sed 's/.*) //' "/proc/$vm/task/$1/stat" 2>/dev/null | cut -d' ' -f37
 }
 
 # Two vCPUs on two cores change places; every fourth time they share one.
@@ -86,10 +91,11 @@ ticked() { # SECONDS
 
 plan 8
 load slice_us=2000 || bail "vitrine.ko does not load"
-vitrine run --verbose --stats --cpus 2 --memory 256M --kernel /root/vmlinuz --initrd /root/initrd \
-	--append console=ttyS0 </dev/null >$said 2>/tmp/errors &
+vitrine run --name stress --verbose --stats --cpus 2 --memory 256M --kernel /root/vmlinuz \
+	--initrd /root/initrd --append console=ttyS0 </dev/null >$said 2>/tmp/errors &
 vitrine=$!
 ok "the guest begins to work" wait_for begin
+vm=$(vm_pid)
 host_begin=$(now)
 move >/tmp/moved &
 mover=$!
