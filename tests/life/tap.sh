@@ -86,8 +86,8 @@ finish() {
 
 # ---- Vitrine ---------------------------------------------------------------------
 
-load() {
-	insmod "$module"
+load() { # PARAMETER=VALUE...
+	insmod "$module" "$@"
 }
 
 unload() {

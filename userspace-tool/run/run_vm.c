@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
@@ -33,12 +34,22 @@ static void kicked(int signal)
 	(void)signal;
 }
 
+/* So that top, taskset and the like show which thread is which vCPU. */
+static void name_thread(const struct cpu *cpu)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "vcpu %u", (unsigned int)(cpu - cpu->machine->cpus));
+	pthread_setname_np(pthread_self(), name);
+}
+
 static void *cpu_thread(void *arg)
 {
 	struct cpu *cpu = arg;
 	enum vcpu_next next;
 	sigset_t kick;
 
+	name_thread(cpu);
 	sigemptyset(&kick);
 	sigaddset(&kick, KICK_SIGNAL);
 	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);

@@ -37,9 +37,10 @@ def guest_kernel(name: str) -> kernels.Kernel:
     return kernels.Kernel(name, kernels.find(name), 0, 0, 0)
 
 
-def initrd(command: str | None, kernel: kernels.Kernel, modules: list[str]) -> bytes:
+def initrd(options: argparse.Namespace, kernel: kernels.Kernel) -> bytes:
     """Debian's busybox, the programs of linux-guest/, and what is to be run."""
     root = cpio.Archive()
+    modules = [*(MODULES if options.guest != "lean" else ()), *options.module]
     if modules:
         payload.add_modules(root, kernel, modules)
         root.file("modules", " ".join(modules).encode() + b"\n")
@@ -52,8 +53,11 @@ def initrd(command: str | None, kernel: kernels.Kernel, modules: list[str]) -> b
     root.file("bin/end", end.read_bytes(), 0o755)
     root.file("etc/acpi/PWRF/00000080", b"#!/bin/sh\npoweroff -f\n", 0o755)
     root.file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
-    if command is not None:
-        root.file("command", command.encode() + b"\n")
+    payload.add_programs(root, payload.Job([], programs=options.program))
+    for path in options.guest_file:
+        root.copy(f"root/{path.name}", path)
+    if options.command is not None:
+        root.file("command", options.command.encode() + b"\n")
     return gzip.compress(root.bytes(), 6, mtime=0)
 
 
@@ -95,6 +99,10 @@ def arguments(argv: list[str]) -> argparse.Namespace:
                         help="another file as the guest's kernel")
     parser.add_argument("--module", action="append", default=[], metavar="NAME",
                         help="a module of the guest's kernel that its init loads")
+    parser.add_argument("--program", action="append", default=[], metavar="NAME",
+                        help="a program of this host for the guest, with its libraries")
+    parser.add_argument("--guest-file", action="append", default=[], type=pathlib.Path,
+                        metavar="PATH", help="a file more for the guest, in /root")
     parser.add_argument("--guest-cpus", type=int, default=2, metavar="N", help="its vCPUs")
     parser.add_argument("--guest-memory", type=int, default=256, metavar="MB", help="its memory")
     parser.add_argument("--append", default="", metavar="TEXT", help="more for its command line")
@@ -106,6 +114,8 @@ def arguments(argv: list[str]) -> argparse.Namespace:
                         help="the command of `vitrine` that has the guest")
     parser.add_argument("--file", action="append", default=[], metavar="PATH",
                         help="a file more for the machine around it, in /root")
+    parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE",
+                        help="a variable for the script")
     parser.add_argument("--host", choices=kernels.NAMES, default="6.1",
                         help="the kernel of the machine around it")
     # The emulator lets no interrupt end the stay of a guest that has them off.  On one
@@ -127,8 +137,7 @@ def main(argv: list[str]) -> int:
     kernel = guest_kernel(options.guest)
     vmlinuz = own_kernel(options.image) if options.image else checked_kernel(kernel)
     with tempfile.NamedTemporaryFile(prefix="vitrine-initrd-") as disk:
-        modules = [*(MODULES if options.guest != "lean" else ()), *options.module]
-        disk.write(initrd(options.command, kernel, modules))
+        disk.write(initrd(options, kernel))
         disk.flush()
         words = ["console=ttyS0", *options.append.split()]
         run = [NESTED / "run", "--quiet", "--kernel", options.host, "--cpus", options.host_cpus,
@@ -139,6 +148,7 @@ def main(argv: list[str]) -> int:
                *(word for path in options.file
                  for word in ("--file", f"{path}:/root/{pathlib.Path(path).name}")),
                "--env", f"MODULE_ARGS={' '.join(options.parameter)}",
+               *(word for pair in options.env for word in ("--env", pair)),
                *(["--shell"] if options.command is None and not options.script else []), "--",
                *(["sh", options.script] if options.script else
                  ["sh", "/root/start.sh", options.tool, "--cpus", options.guest_cpus,
