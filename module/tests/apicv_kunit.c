@@ -7,7 +7,7 @@
  * module that does all by hand would have made of it.
  */
 #include <linux/bitops.h>
-#include <linux/delay.h>
+#include <linux/ktime.h>
 #include <asm/msr-index.h>
 
 #include "../irqchip.h"
@@ -411,7 +411,8 @@ static void set_deadline(struct kunit *test, u64 value)
 
 	machine_load(m);
 	preempt_disable();
-	KUNIT_EXPECT_EQ(test, vtr_irqchip_write_msr(&m->vcpu->base, MSR_IA32_TSC_DEADLINE, value), 0);
+	KUNIT_EXPECT_EQ(test, vtr_irqchip_write_msr(&m->vcpu->base, MSR_IA32_TSC_DEADLINE,
+						    value), 0);
 	preempt_enable();
 	machine_put(m);
 }
@@ -438,7 +439,10 @@ static void the_processor_counts(struct kunit *test)
 
 static void time_passes(struct fake_vcpu *v)
 {
-	udelay(20);
+	u64 until = ktime_get_ns() + 20 * NSEC_PER_USEC;
+
+	while (ktime_get_ns() < until)
+		cpu_relax();
 }
 
 /* A guest with interrupts off: its timer must not end one stay after the other. */

@@ -54,6 +54,9 @@ static const struct measure measures[] = {
 	{ .name = "ipi-halted", .guest = guest_asks, .other = guest_answers, .halts = true },
 };
 
+/* Where the program begins and ends: the linker says so. */
+extern char __executable_start[], _end[];
+
 struct guest_tables tables;
 static uint8_t stacks[NR_VCPUS][STACK_BYTES] __attribute__((aligned(4096)));
 static const struct vmm *vmm;
@@ -114,7 +117,6 @@ static void write_tables(void)
 
 static void create_vm(void)
 {
-	extern char __executable_start[], _end[];
 	uintptr_t from = (uintptr_t)__executable_start & ~4095ul;
 	size_t bytes = ((uintptr_t)_end + 4095 - from) & ~4095ul;
 

@@ -44,7 +44,8 @@ static void set_cpuid(int fd)
 static void set_start(unsigned int i)
 {
 	struct kvm_segment data = {
-		.limit = ~0u, .selector = SEL_DATA, .type = 3, .present = 1, .db = 1, .s = 1, .g = 1,
+		.limit = ~0u, .selector = SEL_DATA, .type = 3, .present = 1, .db = 1, .s = 1,
+		.g = 1,
 	};
 	struct kvm_regs regs = {
 		.rip = (uintptr_t)guest_main, .rflags = 2, .rsp = stack_of(i), .rdi = i,
@@ -55,7 +56,8 @@ static void set_start(unsigned int i)
 	MUST_IOCTL(vcpu_fd[i], KVM_GET_SREGS, &sregs);
 	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
 	sregs.cs = (struct kvm_segment) {
-		.limit = ~0u, .selector = SEL_CODE, .type = 11, .present = 1, .l = 1, .s = 1, .g = 1,
+		.limit = ~0u, .selector = SEL_CODE, .type = 11, .present = 1, .l = 1, .s = 1,
+		.g = 1,
 	};
 	sregs.gdt.base = (uintptr_t)tables.gdt;
 	sregs.gdt.limit = sizeof(tables.gdt) - 1;
