@@ -6,8 +6,9 @@
  * of registers, vcpu->vapic, without an exit.  The truth is in struct vtr_lapic all the
  * same: the page is written before the entry and looked at after the exit.
  *
- *	before	vtr_apicv_enter()	the registers go to the page; with DELIVERY the
- *					requests are lent to the processor
+ *	before	vtr_apicv_enter()	the registers go to the page, if they have changed;
+ *					with DELIVERY the requests are lent to the processor
+ *	between	vtr_apicv_written()	the one register of which the guest's write has exited
  *	after	vtr_apicv_left()	TPR comes back, and what of the requests is left
  *	exits	vtr_handle_apic_...()	what the processor leaves to the module
  *
@@ -33,6 +34,27 @@ MODULE_PARM_DESC(apicv, "What the processor does of local APICs, if it can: 0 no
 
 /* ---- the page -------------------------------------------------------------------- */
 
+/*
+ * What changes without the guest: vectors come and are taken.  The page lies apart in the
+ * cache, so no more of it is written than that.
+ */
+static void show_vectors(const struct vtr_lapic *apic, u32 *page)
+{
+	for (u32 i = 0; i < VTR_LAPIC_SET_WORDS; i++) {
+		page[AT(VTR_LAPIC_ISR + i)] = apic->reg[VTR_LAPIC_ISR + i];
+		page[AT(VTR_LAPIC_TMR + i)] = apic->reg[VTR_LAPIC_TMR + i];
+		page[AT(VTR_LAPIC_IRR + i)] = apic->reg[VTR_LAPIC_IRR + i] | apic->lent[i];
+	}
+	page[AT(VTR_LAPIC_PPR)] = vtr_lapic_ppr(apic);
+}
+
+/* As an MSR it has 64 bits. */
+static void show_icr(const struct vtr_lapic *apic, u32 *page)
+{
+	page[AT(VTR_LAPIC_ICR)] = apic->reg[VTR_LAPIC_ICR];
+	page[AT(VTR_LAPIC_ICR) + 1] = vtr_lapic_x2(apic) ? apic->reg[VTR_LAPIC_ICR_HIGH] : 0;
+}
+
 /**
  * vtr_apicv_show() - write what the guest may read and the processor needs
  * @apic: the APIC
@@ -42,11 +64,8 @@ void vtr_apicv_show(const struct vtr_lapic *apic, u32 *page)
 {
 	for (u32 nr = 0; nr < VTR_LAPIC_NR_REGS; nr++)
 		page[AT(nr)] = apic->reg[nr];
-	for (u32 i = 0; i < VTR_LAPIC_SET_WORDS; i++)
-		page[AT(VTR_LAPIC_IRR + i)] |= apic->lent[i];
-	page[AT(VTR_LAPIC_PPR)] = vtr_lapic_ppr(apic);
-	/* As an MSR it has 64 bits. */
-	page[AT(VTR_LAPIC_ICR) + 1] = vtr_lapic_x2(apic) ? apic->reg[VTR_LAPIC_ICR_HIGH] : 0;
+	show_vectors(apic, page);
+	show_icr(apic, page);
 }
 
 /**
@@ -146,8 +165,46 @@ void vtr_apicv_enter(struct vtr_vcpu *vcpu)
 		vtr_apicv_lend(&vcpu->lapic, &apicv);
 	else
 		apicv.threshold = vtr_lapic_threshold(&vcpu->lapic);
-	vtr_apicv_show(&vcpu->lapic, vcpu->vapic);
+	if (vcpu->vapic_old)
+		vtr_apicv_show(&vcpu->lapic, vcpu->vapic);
+	else
+		show_vectors(&vcpu->lapic, vcpu->vapic);
+	vcpu->vapic_old = false;
 	vtr_backend->set_apicv(vcpu, &apicv);
+}
+
+/**
+ * vtr_apicv_written() - the guest has written a register by an exit
+ * @vcpu: the vCPU
+ * @nr: enum vtr_lapic_reg
+ *
+ * An end, an IPI and a timer are so frequent that they get their words of the page here;
+ * for another register the next entry shows them all.
+ * Context: locked, the vCPU's thread.
+ */
+void vtr_apicv_written(struct vtr_vcpu *vcpu, u32 nr)
+{
+	const struct vtr_lapic *apic = &vcpu->lapic;
+	u32 *page = vcpu->vapic;
+
+	if (!page)
+		return;
+	switch (nr) {
+	case VTR_LAPIC_EOI:
+		for (u32 i = 0; i < VTR_LAPIC_SET_WORDS; i++)
+			page[AT(VTR_LAPIC_ISR + i)] = apic->reg[VTR_LAPIC_ISR + i];
+		break;
+	case VTR_LAPIC_ICR:
+		show_icr(apic, page);
+		break;
+	case VTR_LAPIC_ICR_HIGH:
+	case VTR_LAPIC_INITIAL:
+		page[AT(nr)] = apic->reg[nr];
+		break;
+	default:
+		vcpu->vapic_old = true;
+		set_bit(VTR_REQ_EVENT, &vcpu->requests);
+	}
 }
 
 /* ---- after the exit -------------------------------------------------------------- */
@@ -183,9 +240,9 @@ void vtr_apicv_left(struct vtr_vcpu *vcpu)
 	    vtr_lapic_highest(&vcpu->lapic, VTR_LAPIC_IRR) >= 0)
 		set_bit(VTR_REQ_EVENT, &vcpu->requests);
 	vcpu->cr8 = vcpu->lapic.reg[VTR_LAPIC_TPR] >> 4;
-	for (unsigned int vector = 0; vector < 256; vector++)
-		if (taken[vector / 32] & BIT(vector % 32))
-			vtr_irqchip_after_taking(vcpu, vector);
+	for (u32 i = 0; i < VTR_LAPIC_SET_WORDS; i++)
+		for (u32 rest = taken[i]; rest; rest &= rest - 1)
+			vtr_irqchip_after_taking(vcpu, 32 * i + __ffs(rest));
 	spin_unlock_irqrestore(&chip->lock, flags);
 }
 

@@ -163,6 +163,7 @@ struct vtr_backend_info {
 	bool step_insn;			/* @set_step works */
 	unsigned int tsc_fraction_bits;	/* of a TSC ratio; 0: @set_tsc_ratio does not work */
 	unsigned int apicv;		/* VTR_APICV_*: what @set_apicv can switch on */
+	bool timer;			/* @set_timer works */
 	const struct vtr_slat_ops *slat;
 };
 
@@ -216,6 +217,8 @@ struct vtr_backend_info {
  * @set_step: leave the guest after each instruction
  * @set_apicv: from the next entry on the processor does @apicv->does by itself, on the
  *	registers in vtr_vcpu.vapic
+ * @set_timer: leave the guest when the host's time stamp counter is at @tsc, by an exit
+ *	of kind NOTICE; 0: don't.  It may come a little early.
  * @flush_slat: drop this core's cached second-level translations of the vCPU
  * @check_sregs: could these ever be entered?  Return: 0 or -EINVAL.
  *
@@ -274,6 +277,7 @@ struct vtr_backend {
 	void (*set_window)(struct vtr_vcpu *vcpu, enum vtr_event_kind kind, bool on);
 	void (*set_step)(struct vtr_vcpu *vcpu, bool on);
 	void (*set_apicv)(struct vtr_vcpu *vcpu, const struct vtr_apicv *apicv);
+	void (*set_timer)(struct vtr_vcpu *vcpu, u64 tsc);
 	void (*flush_slat)(struct vtr_vcpu *vcpu);
 	int (*check_sregs)(const struct vtr_sregs *sregs);
 

@@ -268,9 +268,10 @@ static int handle_host_event(struct vtr_vcpu *vcpu)
 	return 1;
 }
 
-/* A notice for the hypervisor; the guest has not done anything. */
+/* A notice for the hypervisor; the guest has not done anything, but time has passed. */
 static int handle_notice(struct vtr_vcpu *vcpu)
 {
+	vtr_irqchip_timer(vcpu);
 	return 1;
 }
 

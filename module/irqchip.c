@@ -16,9 +16,12 @@
  * are in lapic.c, ioapic.c, i8259.c, i8254.c; read those first.
  */
 #include <linux/ktime.h>
+#include <linux/moduleparam.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/stat.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
+#include <linux/timex.h>
 #include <asm/trapnr.h>
 
 #include "irqchip.h"
@@ -32,6 +35,10 @@
 #define MSI_LEVEL	BIT(15)
 /* next_vector(): the 8259 has it */
 #define FROM_I8259	0x100
+
+static unsigned int halt_poll_us = 100;
+module_param(halt_poll_us, uint, 0644);
+MODULE_PARM_DESC(halt_poll_us, "How long a thread looks for the end of a HLT before it sleeps, if the HLT before was as short, in microseconds (default 100); 0: it sleeps at once");
 
 /* ---- telling a vCPU -------------------------------------------------------------- */
 
@@ -48,7 +55,9 @@ static void tell(struct vtr_vcpu *vcpu)
 	set_bit(VTR_REQ_EVENT, &vcpu->requests);
 	/* Request before mode: see enum vtr_vcpu_mode. */
 	smp_mb__after_atomic();
-	wake_up(&vcpu->rest_wait);
+	/* Request before the queue, too: the sleeper is on it first and looks then. */
+	if (waitqueue_active(&vcpu->rest_wait))
+		wake_up(&vcpu->rest_wait);
 	cpu = READ_ONCE(vcpu->cpu);
 	/* On this core the interrupt or the exit that brought us here was enough. */
 	if (READ_ONCE(vcpu->mode) == VTR_MODE_IN_GUEST && cpu >= 0 && cpu != smp_processor_id())
@@ -75,8 +84,8 @@ static struct vtr_vcpu *least_busy(struct vtr_irqchip *chip, const struct vtr_la
 {
 	struct vtr_vcpu *best = NULL;
 
-	for (unsigned int i = 0; i < VTR_MAX_VCPUS; i++) {
-		unsigned int id = (chip->turn + i) % VTR_MAX_VCPUS;
+	for (unsigned int i = 0; i < chip->end_id; i++) {
+		unsigned int id = (chip->turn + i) % chip->end_id;
 		struct vtr_vcpu *vcpu = READ_ONCE(chip->vm->vcpus[id]);
 
 		if (!vcpu || !vtr_lapic_matches(&vcpu->lapic, from, message))
@@ -118,7 +127,7 @@ bool vtr_irqchip_send(struct vtr_irqchip *chip, const struct vtr_lapic *from,
 		vcpu = least_busy(chip, from, message);
 		return vcpu && bring(vcpu, message);
 	}
-	for (unsigned int i = 0; i < VTR_MAX_VCPUS; i++) {
+	for (unsigned int i = 0; i < chip->end_id; i++) {
 		vcpu = READ_ONCE(chip->vm->vcpus[i]);
 		if (vcpu && vtr_lapic_matches(&vcpu->lapic, from, message))
 			accepted |= bring(vcpu, message);
@@ -271,6 +280,13 @@ int vtr_irqchip_check_msi(const struct vtr_msi *args)
  * cost the host no timer.
  */
 
+/*
+ * A timer that starts itself again costs the host, not the guest, which may even
+ * be stopped.  So it pauses at least that long; ticks that were due meanwhile come
+ * one after the other, each when the one before was taken.
+ */
+#define PAUSE_NS	(100 * NSEC_PER_USEC)
+
 /**
  * vtr_irqchip_now() - both clocks of a vCPU
  * @vcpu: the vCPU
@@ -281,7 +297,8 @@ int vtr_irqchip_check_msi(const struct vtr_msi *args)
  */
 void vtr_irqchip_now(struct vtr_vcpu *vcpu, struct vtr_moment *now)
 {
-	now->tsc = vtr_tsc_read(vcpu);
+	now->host_tsc = get_cycles();
+	now->tsc = vtr_tsc_at(vcpu, now->host_tsc);
 	now->ns = ktime_get_ns();
 	now->tsc_khz = vcpu->tsc_khz;
 }
@@ -297,8 +314,31 @@ static bool has_come(u64 due, u64 now)
 	return (s64)(due - now) <= 0;
 }
 
+/* @due on the host's counter.  Not more than an hour, so that nothing overflows. */
+static u64 tsc_of(u64 due, const struct vtr_moment *now)
+{
+	u64 left = has_come(due, now->ns) ? 0 : min_t(u64, due - now->ns, 3600 * NSEC_PER_SEC);
+
+	return now->host_tsc + mul_u64_u32_div(left, vtr_tsc_khz(), 1000000);
+}
+
+/*
+ * Who counts?  The processor while the vCPU is in the guest: to set its timer costs next to
+ * nothing, and its exit comes in the place of a host's interrupt.  The host's timer
+ * where the processor has none, and for a vCPU that sleeps (give_timer_to_host()).
+ */
+static void set_lapic_timer(struct vtr_vcpu *vcpu, u64 due, const struct vtr_moment *now)
+{
+	if (vtr_backend->info.timer)
+		vtr_backend->set_timer(vcpu, due ? tsc_of(due, now) : 0);
+	else if (due)
+		set_timer(&vcpu->lapic_timer, due);
+	else	/* one that runs right now finds nothing to do */
+		hrtimer_try_to_cancel(&vcpu->lapic_timer);
+}
+
 /**
- * vtr_irqchip_arm() - set the host's timer to when the local APIC's expires
+ * vtr_irqchip_arm() - find out when the local APIC's timer expires, and wait for it
  * @vcpu: the vCPU
  * @now: both clocks
  *
@@ -308,18 +348,52 @@ void vtr_irqchip_arm(struct vtr_vcpu *vcpu, const struct vtr_moment *now)
 {
 	vcpu->lapic_due = vtr_lapic_timer_due(&vcpu->lapic, now);
 	trace_vtr_timer(vcpu->vm->id, vcpu->id, false, vcpu->lapic_due, now->ns);
-	if (vcpu->lapic_due)
-		set_timer(&vcpu->lapic_timer, vcpu->lapic_due);
-	else	/* one that runs right now finds nothing to do */
-		hrtimer_try_to_cancel(&vcpu->lapic_timer);
+	set_lapic_timer(vcpu, vcpu->lapic_due, now);
 }
 
 /*
- * A timer that starts itself again costs the host, not the guest, which may even
- * be stopped.  So it pauses at least that long; ticks that were due meanwhile come
- * one after the other, each when the one before was taken.
+ * The processor has counted to the end, or nearly.  What was computed when the timer was
+ * armed does not matter any more: the clocks say if it is due.
  */
-#define PAUSE_NS	(100 * NSEC_PER_USEC)
+static void look_at_timer(struct vtr_vcpu *vcpu, const struct vtr_moment *now)
+{
+	u64 was_due = vcpu->lapic_due, due, pause = now->ns + PAUSE_NS;
+	bool held = vcpu->vm->irqchip->held;
+	bool expired = !held && vtr_lapic_timer_expire(&vcpu->lapic, now);
+
+	if (expired) {
+		trace_vtr_timer(vcpu->vm->id, vcpu->id, true, was_due, now->ns);
+		set_bit(VTR_REQ_EVENT, &vcpu->requests);
+	}
+	due = vtr_lapic_timer_due(&vcpu->lapic, now);
+	vcpu->lapic_due = due;
+	if (due && (expired || held))
+		due = has_come(due, pause) ? pause : due;
+	else if (due && has_come(due, now->ns))
+		due = 0;	/* periodic: it rests until its last tick is taken */
+	set_lapic_timer(vcpu, due, now);
+}
+
+/**
+ * vtr_irqchip_timer() - the processor's timer may have ended the stay in the guest
+ * @vcpu: the vCPU
+ *
+ * Context: the vCPU's thread, loaded, interrupts on.
+ */
+void vtr_irqchip_timer(struct vtr_vcpu *vcpu)
+{
+	struct vtr_irqchip *chip = vcpu->vm->irqchip;
+	struct vtr_moment now;
+
+	if (!chip || !vtr_backend->info.timer)
+		return;
+	preempt_disable();
+	vtr_irqchip_now(vcpu, &now);
+	spin_lock_irq(&chip->lock);
+	look_at_timer(vcpu, &now);
+	spin_unlock_irq(&chip->lock);
+	preempt_enable();
+}
 
 static void arm_again(struct hrtimer *timer, u64 due, u64 now)
 {
@@ -378,7 +452,7 @@ static bool tick_waits(struct vtr_irqchip *chip)
 
 	if (vtr_i8259_waits(&chip->pic, TIMER_LINE))
 		return true;
-	for (unsigned int i = 0; vector >= 0 && i < VTR_MAX_VCPUS; i++) {
+	for (unsigned int i = 0; vector >= 0 && i < chip->end_id; i++) {
 		struct vtr_vcpu *vcpu = READ_ONCE(chip->vm->vcpus[i]);
 
 		if (vcpu && vtr_lapic_requested(&vcpu->lapic, vector)) {
@@ -516,10 +590,13 @@ static int next_by_hand(const struct vtr_vcpu *vcpu)
 void vtr_irqchip_after_taking(struct vtr_vcpu *vcpu, u8 vector)
 {
 	struct vtr_irqchip *chip = vcpu->vm->irqchip;
+	bool is_tick = vtr_lapic_is_tick(&vcpu->lapic, vector);
 	struct vtr_moment now;
 
+	if (!is_tick && !chip->pit_waits)
+		return;
 	vtr_irqchip_now(vcpu, &now);
-	if (vtr_lapic_is_tick(&vcpu->lapic, vector))
+	if (is_tick)
 		vtr_irqchip_arm(vcpu, &now);
 	resume_pit(chip, now.ns);
 }
@@ -598,6 +675,7 @@ void vtr_irqchip_begin_run(struct vtr_vcpu *vcpu)
 	vtr_irqchip_arm(vcpu, &now);
 	chip->pit_waits = chip->pit_unheard = false;
 	vtr_irqchip_arm_pit(chip, now.ns);
+	vcpu->vapic_old = true;
 	set_bit(VTR_REQ_EVENT, &vcpu->requests);
 	vtr_irqchip_settle(chip);
 	spin_unlock_irq(&chip->lock);
@@ -616,6 +694,7 @@ static void take_init(struct vtr_vcpu *vcpu)
 	vcpu->dr6 = VTR_DR6_ONES;
 	vcpu->queued = (struct vtr_event) {};
 	vcpu->nmi_pending = false;
+	vcpu->vapic_old = true;
 	set_bit(VTR_REQ_EVENT, &vcpu->requests);
 	vcpu->activity = vcpu->lapic.base & VTR_APIC_BASE_BSP ? VTR_ACTIVE : VTR_WAIT_SIPI;
 }
@@ -739,6 +818,71 @@ static bool is_wanted(struct vtr_vcpu *vcpu)
 	       READ_ONCE(vcpu->requests) & ~(BIT(VTR_REQ_EVENT) | BIT(VTR_REQ_FLUSH));
 }
 
+/*
+ * A vCPU that sleeps is in no guest, where the processor's timer would count.
+ * Return: true: the host's timer does, until take_timer_back().
+ */
+static bool give_timer_to_host(struct vtr_vcpu *vcpu)
+{
+	struct vtr_irqchip *chip = vcpu->vm->irqchip;
+
+	if (!vtr_backend->info.timer || !READ_ONCE(vcpu->lapic_due))
+		return false;
+	spin_lock_irq(&chip->lock);
+	set_timer(&vcpu->lapic_timer, vcpu->lapic_due);
+	spin_unlock_irq(&chip->lock);
+	return true;
+}
+
+static void take_timer_back(struct vtr_vcpu *vcpu)
+{
+	struct vtr_irqchip *chip = vcpu->vm->irqchip;
+	struct vtr_moment now;
+
+	preempt_disable();
+	/* One that runs right now does its work under the lock, before or after this. */
+	hrtimer_try_to_cancel(&vcpu->lapic_timer);
+	vtr_irqchip_now(vcpu, &now);
+	spin_lock_irq(&chip->lock);
+	vcpu->lapic_due = vtr_lapic_timer_due(&vcpu->lapic, &now);
+	set_lapic_timer(vcpu, vcpu->lapic_due, &now);
+	spin_unlock_irq(&chip->lock);
+	preempt_enable();
+}
+
+/*
+ * To sleep, and to be woken by another core, costs some thousand instructions.  A vCPU whose
+ * last rest was short may expect the same of this one; so its thread looks for a moment
+ * first, if its core has nothing else to do.  The processor's timer does not count here.
+ */
+static void poll_before_sleep(struct vtr_vcpu *vcpu, u64 now, u64 until)
+{
+	for (; (s64)(until - now) > 0; now = ktime_get_ns()) {
+		u64 due = READ_ONCE(vcpu->lapic_due);
+
+		if (due && has_come(due, now))
+			vtr_irqchip_timer(vcpu);
+		if (READ_ONCE(vcpu->requests) & BIT(VTR_REQ_EVENT) && !vtr_irqchip_rests(vcpu))
+			return;
+		if (is_wanted(vcpu) || need_resched() || !single_task_running())
+			return;
+		cpu_relax();
+	}
+}
+
+static bool sleep_while_resting(struct vtr_vcpu *vcpu)
+{
+	bool over = false, timer_given = give_timer_to_host(vcpu);
+
+	/* A signal is seen by who looks for work next. */
+	(void)wait_event_interruptible(vcpu->rest_wait,
+				       is_wanted(vcpu) || !vtr_irqchip_rests(vcpu) ||
+				       (over = is_over(vcpu->vm)));
+	if (timer_given)
+		take_timer_back(vcpu);
+	return !over;
+}
+
 /**
  * vtr_irqchip_wait() - sleep as long as the vCPU rests
  * @vcpu: the vCPU, its mutex held, loaded
@@ -751,17 +895,20 @@ static bool is_wanted(struct vtr_vcpu *vcpu)
  */
 bool vtr_irqchip_wait(struct vtr_vcpu *vcpu)
 {
-	bool over = false;
+	u64 poll_ns = READ_ONCE(halt_poll_us) * NSEC_PER_USEC, from;
+	bool can_wake = true;
 
 	if (!vtr_irqchip_rests(vcpu))
 		return true;
 	vtr_record(vcpu, VTR_TRACE_HOST, 0);
-	/* A signal is seen by who looks for work next. */
-	(void)wait_event_interruptible(vcpu->rest_wait,
-				       is_wanted(vcpu) || !vtr_irqchip_rests(vcpu) ||
-				       (over = is_over(vcpu->vm)));
+	from = ktime_get_ns();
+	if (vcpu->rests_shortly)
+		poll_before_sleep(vcpu, from, from + poll_ns);
+	if (rests(vcpu))
+		can_wake = sleep_while_resting(vcpu);
+	vcpu->rests_shortly = ktime_get_ns() - from < poll_ns;
 	leave_rest(vcpu);
-	return !over;
+	return can_wake;
 }
 
 /* ---- life ------------------------------------------------------------------------ */
@@ -827,8 +974,12 @@ void vtr_irqchip_add_vcpu(struct vtr_vcpu *vcpu)
 	vcpu->lapic_timer.function = lapic_tick;
 	if (!vcpu->vm->irqchip)
 		return;
+	spin_lock_irq(&vcpu->vm->irqchip->lock);
+	vcpu->vm->irqchip->end_id = max(vcpu->vm->irqchip->end_id, vcpu->id + 1);
+	spin_unlock_irq(&vcpu->vm->irqchip->lock);
 	vtr_lapic_init(&vcpu->lapic, vcpu->apic_id, vcpu->id == 0);
 	/* What the processor does of it is decided before the first entry. */
+	vcpu->vapic_old = true;
 	set_bit(VTR_REQ_EVENT, &vcpu->requests);
 	vcpu->activity = vcpu->id ? VTR_WAIT_SIPI : VTR_ACTIVE;
 	vcpu->deaf = vcpu->activity == VTR_WAIT_SIPI;

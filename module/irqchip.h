@@ -32,6 +32,7 @@
  *	it does not; nobody ever reads it
  * @access_gone: guarded by vm->mem.lock: it must not stand there any more
  * @held: the guest's time stands still: no timer expires
+ * @end_id: no vCPU has this id or a higher one
  * @turn: the search for the lowest priority begins with this id, behind the last one
  */
 struct vtr_irqchip {
@@ -44,6 +45,7 @@ struct vtr_irqchip {
 	bool pit_waits;
 	bool pit_unheard;
 	bool held;
+	unsigned int end_id;
 	unsigned int turn;
 	unsigned int apicv;
 	void *access_page;
@@ -64,6 +66,7 @@ void vtr_irqchip_begin_run(struct vtr_vcpu *vcpu);
 void vtr_irqchip_deliver(struct vtr_vcpu *vcpu);
 bool vtr_irqchip_rests(struct vtr_vcpu *vcpu);
 bool vtr_irqchip_wait(struct vtr_vcpu *vcpu);
+void vtr_irqchip_timer(struct vtr_vcpu *vcpu);
 void vtr_irqchip_hold(struct vtr_vm *vm);
 void vtr_irqchip_release(struct vtr_vm *vm, u64 ns);
 
@@ -84,6 +87,7 @@ extern unsigned int vtr_apicv_level;
 unsigned int vtr_apicv_does(const struct vtr_vcpu *vcpu);
 void vtr_apicv_enter(struct vtr_vcpu *vcpu);
 void vtr_apicv_left(struct vtr_vcpu *vcpu);
+void vtr_apicv_written(struct vtr_vcpu *vcpu, u32 nr);
 void vtr_apicv_show(const struct vtr_lapic *apic, u32 *page);
 void vtr_apicv_lend(struct vtr_lapic *apic, struct vtr_apicv *apicv);
 bool vtr_apicv_take_back(struct vtr_lapic *apic, const u32 *page, u32 *taken);

@@ -79,32 +79,56 @@ static void follow(struct vtr_vcpu *vcpu, const struct vtr_lapic_effect *effect,
 		vtr_irqchip_send(chip, &vcpu->lapic, &effect->ipi);
 	if (effect->what & VTR_LAPIC_ENDS)
 		vtr_ioapic_eoi(&chip->ioapic, effect->vector);
-	vtr_irqchip_settle(chip);
+	/* Else nothing is new for the I/O APIC and the 8259. */
+	if (effect->what & (VTR_LAPIC_ENDS | VTR_LAPIC_ROUTES))
+		vtr_irqchip_settle(chip);
+}
+
+/*
+ * May the next entry bring another interrupt?  A message to itself has told the vCPU
+ * already.  The error interrupt comes by reading, too.
+ */
+static bool must_look(const struct vtr_vcpu *vcpu, u32 nr, const struct vtr_lapic_effect *effect)
+{
+	const struct vtr_lapic *apic = &vcpu->lapic;
+
+	/* A processor that has the requests must be told what is in service, too. */
+	if (apic->new_errors || apic->lends)
+		return true;
+	if (nr == VTR_LAPIC_EOI)
+		return vtr_lapic_highest(apic, VTR_LAPIC_IRR) >= 0;
+	return effect->what & VTR_LAPIC_RECHECK;
+}
+
+static int write_lapic(struct vtr_vcpu *vcpu, u32 nr, u64 data, const struct vtr_moment *now,
+		       struct vtr_lapic_effect *effect)
+{
+	int err = vtr_lapic_write(&vcpu->lapic, nr, data, now, effect);
+
+	if (err)
+		return err;
+	vtr_apicv_written(vcpu, nr);
+	follow(vcpu, effect, now);
+	return 0;
 }
 
 static int access_lapic(struct vtr_vcpu *vcpu, u32 nr, bool write, u64 *data)
 {
 	struct vtr_irqchip *chip = vcpu->vm->irqchip;
-	struct vtr_lapic_effect effect;
-	struct vtr_moment now;
+	struct vtr_lapic_effect effect = {};
+	struct vtr_moment now = {};
 	unsigned long flags;
 	int err;
 
 	preempt_disable();
-	vtr_irqchip_now(vcpu, &now);
+	if (vtr_lapic_needs_clock(nr))
+		vtr_irqchip_now(vcpu, &now);
 	spin_lock_irqsave(&chip->lock, flags);
-	if (write) {
-		err = vtr_lapic_write(&vcpu->lapic, nr, *data, &now, &effect);
-		if (!err)
-			follow(vcpu, &effect, &now);
-	} else {
-		err = vtr_lapic_read(&vcpu->lapic, nr, &now, data);
-	}
-	/*
-	 * Its own thread will look before the next entry: no need to tell it.  Reading
-	 * can raise an interrupt, too: that of an error.
-	 */
-	set_bit(VTR_REQ_EVENT, &vcpu->requests);
+	err = write ? write_lapic(vcpu, nr, *data, &now, &effect) :
+		      vtr_lapic_read(&vcpu->lapic, nr, &now, data);
+	/* Its own thread will look before the next entry: no need to tell it. */
+	if (must_look(vcpu, nr, &effect))
+		set_bit(VTR_REQ_EVENT, &vcpu->requests);
 	spin_unlock_irqrestore(&chip->lock, flags);
 	preempt_enable();
 	if (!err)
@@ -216,6 +240,7 @@ static int write_base(struct vtr_vcpu *vcpu, u64 value)
 	/* Switching off is a reset, and leaves the pin of the 8259. */
 	vcpu->cr8 = vcpu->lapic.reg[VTR_LAPIC_TPR] >> 4;
 	vtr_irqchip_arm(vcpu, &now);
+	vcpu->vapic_old = true;
 	set_bit(VTR_REQ_EVENT, &vcpu->requests);
 	vtr_irqchip_settle(chip);
 	spin_unlock_irqrestore(&chip->lock, flags);

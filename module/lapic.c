@@ -692,6 +692,9 @@ static void write_lvt(struct vtr_lapic *apic, u32 nr, u32 value, const struct vt
 	if (!software_enabled(apic))
 		value |= LVT_MASKED;
 	apic->reg[nr] = value;
+	/* The 8259's pin may be open now. */
+	if (nr == VTR_LAPIC_LVT_LINT0)
+		effect->what |= VTR_LAPIC_ROUTES;
 	if (nr != VTR_LAPIC_LVT_TIMER)
 		return;
 	effect->what |= VTR_LAPIC_TIMER;
@@ -708,7 +711,7 @@ static void write_svr(struct vtr_lapic *apic, u32 value, struct vtr_lapic_effect
 	apic->reg[VTR_LAPIC_SVR] = value & (0xff | SVR_ENABLE | SVR_KEEP_EOI);
 	if (!software_enabled(apic))
 		mask_all(apic);
-	effect->what |= VTR_LAPIC_RECHECK | VTR_LAPIC_TIMER;
+	effect->what |= VTR_LAPIC_RECHECK | VTR_LAPIC_TIMER | VTR_LAPIC_ROUTES;
 }
 
 /* A message has been sent at once: its delivery is never pending. */
@@ -801,9 +804,11 @@ static int write_xapic(struct vtr_lapic *apic, u32 nr, u32 value, const struct v
 		return 0;	/* read-only */
 	case VTR_LAPIC_LDR:
 		apic->reg[nr] = value & 0xff000000;
+		effect->what |= VTR_LAPIC_ROUTES;
 		return 0;
 	case VTR_LAPIC_DFR:
 		apic->reg[nr] = value | 0x0fffffff;
+		effect->what |= VTR_LAPIC_ROUTES;
 		return 0;
 	case VTR_LAPIC_ICR_HIGH:
 		apic->reg[nr] = value & 0xff000000;

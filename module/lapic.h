@@ -77,6 +77,7 @@ struct vtr_moment {
 	u64 ns;		/* of the host's monotonic clock */
 	u64 tsc;	/* of the guest */
 	u32 tsc_khz;	/* rate of the guest's */
+	u64 host_tsc;	/* what the guest's was made of */
 };
 
 /**
@@ -114,6 +115,7 @@ struct vtr_lapic {
 #define VTR_LAPIC_ENDS		(1u << 1)	/* the I/O APIC hears of the end of @vector */
 #define VTR_LAPIC_TIMER		(1u << 2)	/* the timer's next moment has changed */
 #define VTR_LAPIC_RECHECK	(1u << 3)	/* another interrupt may be the next one */
+#define VTR_LAPIC_ROUTES	(1u << 4)	/* what nobody accepted may be accepted now */
 
 struct vtr_lapic_effect {
 	u32 what;
@@ -132,6 +134,12 @@ static inline bool vtr_lapic_on(const struct vtr_lapic *apic)
 static inline bool vtr_lapic_x2(const struct vtr_lapic *apic)
 {
 	return apic->base & VTR_APIC_BASE_X2;
+}
+
+/* Does an access to a register need both clocks (struct vtr_moment)? */
+static inline bool vtr_lapic_needs_clock(u32 nr)
+{
+	return nr == VTR_LAPIC_SVR || nr == VTR_LAPIC_LVT_TIMER || nr >= VTR_LAPIC_INITIAL;
 }
 
 /* Is there no page of registers at the usual address? */

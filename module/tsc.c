@@ -44,17 +44,23 @@ int vtr_tsc_ratio(u32 khz, u32 host_khz, u64 *ratio)
 	return *ratio ? 0 : -EINVAL;
 }
 
-static u64 scaled_now(struct vtr_vcpu *vcpu)
+static u64 scale(const struct vtr_vcpu *vcpu, u64 host_tsc)
 {
 	unsigned int bits = vtr_backend->info.tsc_fraction_bits;
 
-	return bits ? mul_u64_u64_shr(get_cycles(), vcpu->tsc_ratio, bits) : get_cycles();
+	return bits ? mul_u64_u64_shr(host_tsc, vcpu->tsc_ratio, bits) : host_tsc;
+}
+
+/* The guest's counter when the host's is @host_tsc.  Context: loaded, preemption off. */
+u64 vtr_tsc_at(struct vtr_vcpu *vcpu, u64 host_tsc)
+{
+	return scale(vcpu, host_tsc) + vtr_backend->get_tsc_offset(vcpu);
 }
 
 /* Context: loaded, preemption off. */
 u64 vtr_tsc_read(struct vtr_vcpu *vcpu)
 {
-	return scaled_now(vcpu) + vtr_backend->get_tsc_offset(vcpu);
+	return vtr_tsc_at(vcpu, get_cycles());
 }
 
 /**
@@ -66,7 +72,7 @@ u64 vtr_tsc_read(struct vtr_vcpu *vcpu)
  */
 void vtr_tsc_write(struct vtr_vcpu *vcpu, u64 value)
 {
-	vtr_backend->set_tsc_offset(vcpu, value - scaled_now(vcpu));
+	vtr_backend->set_tsc_offset(vcpu, value - scale(vcpu, get_cycles()));
 }
 
 /**

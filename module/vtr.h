@@ -207,12 +207,14 @@ enum vtr_pending {
  * @exit_tsc: when the exit that is being handled happened
  * @lapic: the local APIC, if the VM has interrupt controllers in the module
  * @lapic_due: when its timer expires, ns, as of the last time it was armed
- * @lapic_timer: its timer
+ * @lapic_timer: the host's timer for it, where the processor has none or the thread sleeps
  * @vapic: the registers that the processor works on while the guest runs, a page
  *	as the xAPIC's; NULL: it does nothing of the APIC by itself
+ * @vapic_old: more than vectors has changed in @lapic since it was shown there
  * @lapic_restored: the controllers' state was set since it ran last
  * @rest_wait: its thread sleeps here while the guest is halted or not started
  * @deaf: only INIT, a start-up IPI or an NMI end its rest, and none has come
+ * @rests_shortly: its last rest was so short that sleeping was not worth it
  * @run: the shared page
  * @ring: the trace ring, header page first
  * @ring_seen: its head when RUN began: what is older has been read
@@ -244,6 +246,7 @@ struct vtr_vcpu {
 	bool nmi_pending;
 	u8 activity;
 	bool irq_waits;
+	bool rests_shortly;
 	u8 pending;
 	u8 pending_bytes;
 	u16 pending_port;
@@ -263,6 +266,7 @@ struct vtr_vcpu {
 	/* guarded by vm->irqchip->lock, the page by mutex: */
 	struct vtr_lapic lapic;
 	u32 *vapic;
+	bool vapic_old;
 	u64 lapic_due;
 	struct hrtimer lapic_timer;
 	bool lapic_restored;
@@ -397,6 +401,7 @@ int vtr_handle_apic_end(struct vtr_vcpu *vcpu);
 
 /* tsc.c: the guest's time stamp counter */
 int vtr_tsc_ratio(u32 khz, u32 host_khz, u64 *ratio);
+u64 vtr_tsc_at(struct vtr_vcpu *vcpu, u64 host_tsc);
 u64 vtr_tsc_read(struct vtr_vcpu *vcpu);
 void vtr_tsc_write(struct vtr_vcpu *vcpu, u64 value);
 void vtr_tsc_guest_write(struct vtr_vcpu *vcpu, u64 value);

@@ -33,6 +33,7 @@ static int hw_init(void)
 	info->step_insn = vmx_has_monitor_trap_flag();
 	info->tsc_fraction_bits = vmx_has_tsc_scaling() ? VMX_TSC_FRACTION_BITS : 0;
 	info->apicv = vmx_apicv_can(vmx_caps.may[VMX_WORD_PROC], vmx_caps.may[VMX_WORD_PROC2]);
+	info->timer = vmx_has_preemption_timer();
 	info->slat = &ept_ops;
 	vmx_entry_caps_init();
 	return vmx_hw_init();
@@ -118,6 +119,7 @@ struct vtr_backend vtr_vmx_backend = {
 	.set_window	= vmx_set_window,
 	.set_step	= vmx_set_step,
 	.set_apicv	= vmx_set_apicv,
+	.set_timer	= vmx_set_timer,
 	.flush_slat	= vmx_flush_slat,
 	.check_sregs	= vmx_check_sregs,
 	.check		= vmx_vcpu_check,

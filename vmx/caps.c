@@ -285,7 +285,7 @@ int vmx_check_this_core(void)
 /* ---- the capability report ---------------------------------------------------------- */
 
 /* What uses a feature: always, never, or as a parameter of the module says right now. */
-enum used { NEVER, ALWAYS, APICV_1, APICV_2, SLICE };
+enum used { NEVER, ALWAYS, APICV_1, APICV_2 };
 
 struct feature_row {
 	enum vtr_vmx_control_word word;
@@ -312,8 +312,8 @@ static const struct feature_row feature_rows[] = {
 	  "each VM entry and exit drops all translations: slower guests" },
 	{ VMX_WORD_PIN, VMX_PIN_VIRTUAL_NMIS, true, ALWAYS,
 	  "Vitrine refuses to load: NMI blocking could not be followed" },
-	{ VMX_WORD_PIN, VMX_PIN_PREEMPTION_TIMER, false, SLICE,
-	  "a guest that takes no interrupt cannot be cut short (slice_us)" },
+	{ VMX_WORD_PIN, VMX_PIN_PREEMPTION_TIMER, false, ALWAYS,
+	  "guest timers use the host's timers: each tick costs an interrupt of the host" },
 	{ VMX_WORD_PROC, VMX_PROC_MONITOR_TRAP_FLAG, false, ALWAYS,
 	  "the tool steps by RFLAGS.TF, which the guest can see" },
 	{ VMX_WORD_PROC2, VMX_PROC2_ENABLE_RDTSCP, false, ALWAYS,
@@ -354,8 +354,6 @@ static bool is_used(enum used used)
 		return vtr_apicv_level >= 1;
 	case APICV_2:
 		return vtr_apicv_level >= 2;
-	case SLICE:
-		return vmx_slice_us;
 	default:
 		return used == ALWAYS;
 	}

@@ -309,6 +309,7 @@ void vmx_vcpu_run(struct vtr_vcpu *vcpu, struct vtr_exit *exit)
 	if (v->flush_vpid)
 		flush_vpid(v);
 	breakpoints = load_guest_breakpoints(vcpu);
+	vmx_start_timer(v);
 	flush_l1d();
 
 	/* LAB 2.6 CALL */

@@ -11,9 +11,6 @@
  * "Host-State Area" (25.5), "VM-Execution Control Fields" (25.6);
  * SDM 3A "Processor State After Reset" (10.1.1).
  */
-#include <linux/math64.h>
-#include <linux/minmax.h>
-#include <linux/moduleparam.h>
 #include <linux/pgtable.h>
 #include <asm/cpu_entry_area.h>
 #include <asm/desc.h>
@@ -244,33 +241,11 @@ void vmx_take_init(struct vtr_vcpu *vcpu)
 	vmx_set_sregs(vcpu, &sregs);
 }
 
-/* ---- the longest stay ---------------------------------------------------------------- */
-
-unsigned int vmx_slice_us;
-module_param_named(slice_us, vmx_slice_us, uint, 0644);
-MODULE_PARM_DESC(slice_us, "Longest stay in the guest in microseconds, if the processor has a VMX-preemption timer; 0: until something ends it (default); for vCPUs made from then on");
-
-/*
- * The timer counts down at the rate of the TSC divided by a power of two.  Its value
- * is not saved by exits, so each entry begins with the whole slice.
- * SDM 3C "VMX-Preemption Timer" (26.5.1), SDM 3D "Miscellaneous Data" (A.6).
- */
-static void write_slice(void)
-{
-	u64 ticks = div_u64((u64)vmx_slice_us * vtr_tsc_khz(), 1000) >> vmx_timer_shift();
-
-	if (!vmx_slice_us || !vmx_has_preemption_timer())
-		return;
-	vmcs_write32(VMCS_PIN_BASED_VM_EXEC_CONTROL, vmx_caps.pin | VMX_PIN_PREEMPTION_TIMER);
-	/* Without a tick the guest would be left before its first instruction, for ever. */
-	vmcs_write32(VMCS_VMX_PREEMPTION_TIMER_VALUE, clamp_t(u64, ticks, 1, U32_MAX));
-}
-
 /* Fill in a VMCS that has just been loaded for the first time. */
 void vmx_setup(struct vtr_vmx_vcpu *v)
 {
 	write_controls(v);
-	write_slice();
+	vmx_setup_timer(v);
 	write_host_state();
 	vmx_reset(&v->base);
 	/* "No value yet": the first entry writes them. */

@@ -73,6 +73,9 @@ enum vmx_switched_msr {
  * @host_fs_base: of the host's thread
  * @host_cr3, @host_cr4: what the VMCS host fields hold
  * @proc_controls: what the VMCS field holds
+ * @slice_ticks: the longest stay in the guest, 0: any
+ * @timer_tsc: leave the guest when the host's counter is there, 0: never
+ * @timer_on: the VMCS has the VMX-preemption timer switched on
  * @apicv: what the VMCS fields of APIC virtualization hold
  * @want_interrupt_window: the core has asked for it
  * @nmi_after_sti: an NMI waits for the end of an STI's shadow, by the same window
@@ -93,6 +96,9 @@ struct vtr_vmx_vcpu {
 	unsigned long host_cr3;
 	unsigned long host_cr4;
 	u32 proc_controls;
+	u64 slice_ticks;
+	u64 timer_tsc;
+	bool timer_on;
 	struct vtr_apicv apicv;
 	bool want_interrupt_window;
 	bool nmi_after_sti;
@@ -120,7 +126,6 @@ int vmx_vpid_alloc(void);
 void vmx_vpid_free(u16 vpid);
 
 /* setup.c */
-extern unsigned int vmx_slice_us;
 void vmx_setup(struct vtr_vmx_vcpu *v);
 void vmx_take_init(struct vtr_vcpu *vcpu);
 void vmx_setup_msr_bitmap(struct vtr_vmx_vcpu *v);
@@ -151,6 +156,11 @@ void vmx_requeue_event(struct vtr_vmx_vcpu *v, struct vtr_exit *exit);
 void vmx_skip_insn(struct vtr_vcpu *vcpu);
 void vmx_get_blocking(struct vtr_vcpu *vcpu, struct vtr_events *events);
 void vmx_set_blocking(struct vtr_vcpu *vcpu, const struct vtr_events *events);
+
+/* timer.c */
+void vmx_setup_timer(struct vtr_vmx_vcpu *v);
+void vmx_set_timer(struct vtr_vcpu *vcpu, u64 tsc);
+void vmx_start_timer(struct vtr_vmx_vcpu *v);
 
 /* apicv.c */
 unsigned int vmx_apicv_can(u32 proc, u32 proc2);

@@ -7,6 +7,8 @@
  * module that does all by hand would have made of it.
  */
 #include <linux/bitops.h>
+#include <linux/ktime.h>
+#include <asm/msr-index.h>
 
 #include "../irqchip.h"
 #include "machine.h"
@@ -35,10 +37,18 @@ static int start_by_hand(struct kunit *test)
 	return machine_start_irqchip(test);
 }
 
+static int start_with_timer(struct kunit *test)
+{
+	fake_backend.info.apicv = ALL;
+	fake_backend.info.timer = true;
+	return machine_start_irqchip(test);
+}
+
 static void finish(struct kunit *test)
 {
 	machine_finish(test);
 	fake_backend.info.apicv = 0;
+	fake_backend.info.timer = false;
 	vtr_apicv_level = 1;
 }
 
@@ -329,6 +339,150 @@ static void a_halted_guest_wakes_up(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, is_set(lapic(m), VTR_LAPIC_ISR, 0x55));
 }
 
+/* ---- registers on the page, without delivery ---------------------------------------- */
+
+static void write_register(struct kunit *test, u32 nr, u64 value)
+{
+	struct machine *m = test->priv;
+
+	machine_load(m);
+	KUNIT_EXPECT_TRUE(test, vtr_irqchip_mmio(&m->vcpu->base, VTR_APIC_BASE + nr * 16, 4, true,
+						 &value));
+	machine_put(m);
+}
+
+static bool looks_before_entry(struct machine *m)
+{
+	return test_and_clear_bit(VTR_REQ_EVENT, &m->vcpu->base.requests);
+}
+
+/* What is frequent is written to the page at once, and nobody looks for interrupts. */
+static void frequent_writes_ask_for_nothing(struct kunit *test)
+{
+	struct machine *m = test->priv;
+	u32 *page;
+
+	request(m, 0x55);
+	stay(m, NULL);
+	page = m->vcpu->base.vapic;
+	KUNIT_EXPECT_EQ(test, page[AT(VTR_LAPIC_ISR + 2)], (u32)BIT(0x55 - 64));
+	looks_before_entry(m);
+	write_register(test, VTR_LAPIC_EOI, 0);
+	write_register(test, VTR_LAPIC_ICR_HIGH, 77 << 24);
+	write_register(test, VTR_LAPIC_ICR, 0x4066);
+	write_register(test, VTR_LAPIC_INITIAL, 1000000);
+	KUNIT_EXPECT_FALSE(test, looks_before_entry(m));
+	KUNIT_EXPECT_EQ(test, page[AT(VTR_LAPIC_ISR + 2)], 0u);
+	KUNIT_EXPECT_EQ(test, page[AT(VTR_LAPIC_ICR_HIGH)], 77u << 24);
+	KUNIT_EXPECT_EQ(test, page[AT(VTR_LAPIC_ICR)], 0x4066u);
+	KUNIT_EXPECT_EQ(test, page[AT(VTR_LAPIC_INITIAL)], 1000000u);
+}
+
+static void an_end_lets_the_next_one_come(struct kunit *test)
+{
+	struct machine *m = test->priv;
+
+	request(m, 0x55);
+	stay(m, NULL);
+	request(m, 0x51);
+	looks_before_entry(m);
+	write_register(test, VTR_LAPIC_EOI, 0);
+	KUNIT_EXPECT_TRUE(test, looks_before_entry(m));
+}
+
+/* One register can change others: all are shown before the next entry. */
+static void other_writes_show_the_whole_page(struct kunit *test)
+{
+	struct machine *m = test->priv;
+
+	write_register(test, VTR_LAPIC_LVT_ERROR, 0x31);
+	stay(m, NULL);
+	KUNIT_EXPECT_EQ(test, m->vcpu->base.vapic[AT(VTR_LAPIC_LVT_ERROR)], 0x31u);
+	write_register(test, VTR_LAPIC_SVR, 0xff);
+	stay(m, NULL);
+	KUNIT_EXPECT_EQ(test, m->vcpu->base.vapic[AT(VTR_LAPIC_LVT_ERROR)], 0x10031u);
+}
+
+/* ---- the timer -------------------------------------------------------------------- */
+
+static void set_deadline(struct kunit *test, u64 value)
+{
+	struct machine *m = test->priv;
+
+	machine_load(m);
+	preempt_disable();
+	KUNIT_EXPECT_EQ(test, vtr_irqchip_write_msr(&m->vcpu->base, MSR_IA32_TSC_DEADLINE,
+						    value), 0);
+	preempt_enable();
+	machine_put(m);
+}
+
+static void the_processor_counts(struct kunit *test)
+{
+	struct machine *m = test->priv;
+
+	m->vcpu->tsc_offset = 5000000000;
+	write_register(test, VTR_LAPIC_LVT_TIMER, 0x40051);
+	set_deadline(test, BIT_ULL(50));
+	KUNIT_EXPECT_NE(test, m->vcpu->timer_tsc, 0ULL);
+	KUNIT_EXPECT_FALSE(test, hrtimer_active(&m->vcpu->base.lapic_timer));
+	/* Too early: it goes on. */
+	stay(m, NULL);
+	KUNIT_EXPECT_NE(test, m->vcpu->timer_tsc, 0ULL);
+	KUNIT_EXPECT_EQ(test, m->vcpu->nr_delivered, 0u);
+	set_deadline(test, 1);
+	stay(m, NULL);
+	KUNIT_EXPECT_EQ(test, m->vcpu->timer_tsc, 0ULL);
+	KUNIT_EXPECT_EQ(test, m->vcpu->nr_delivered, 1u);
+	KUNIT_EXPECT_EQ(test, m->vcpu->delivered[0].vector, 0x51);
+}
+
+static void time_passes(struct fake_vcpu *v)
+{
+	u64 until = ktime_get_ns() + 20 * NSEC_PER_USEC;
+
+	while (ktime_get_ns() < until)
+		cpu_relax();
+}
+
+/* A guest with interrupts off: its timer must not end one stay after the other. */
+static void a_periodic_timer_rests_for_its_tick(struct kunit *test)
+{
+	const struct fake_step script[] = {
+		{ .exit = goes_on, .in_guest = time_passes },
+		{ .exit = goes_on, .in_guest = time_passes },
+		{ .exit = { .kind = VTR_HW_TRIPLE } },
+	};
+	struct machine *m = test->priv;
+
+	write_register(test, VTR_LAPIC_LVT_TIMER, 0x20051);
+	write_register(test, VTR_LAPIC_INITIAL, 1);
+	RUN(m, script);
+	m->vcpu->base.activity = VTR_ACTIVE;
+	KUNIT_EXPECT_TRUE(test, vtr_lapic_requested(lapic(m), 0x51));
+	KUNIT_EXPECT_EQ(test, m->vcpu->timer_tsc, 0ULL);
+	stay(m, NULL);
+	KUNIT_EXPECT_EQ(test, m->vcpu->delivered[0].vector, 0x51);
+	KUNIT_EXPECT_NE(test, m->vcpu->timer_tsc, 0ULL);
+}
+
+static void the_host_wakes_a_sleeper(struct kunit *test)
+{
+	const struct fake_step script[] = {
+		{ .exit = halts }, { .exit = goes_on }, { .exit = { .kind = VTR_HW_TRIPLE } },
+	};
+	struct machine *m = test->priv;
+
+	write_register(test, VTR_LAPIC_LVT_TIMER, 0x51);
+	write_register(test, VTR_LAPIC_INITIAL, 500);
+	m->vcpu->regs.rflags |= X86_EFLAGS_IF;
+	RUN(m, script);
+	KUNIT_EXPECT_EQ(test, m->vcpu->nr_delivered, 1u);
+	KUNIT_EXPECT_EQ(test, m->vcpu->delivered[0].vector, 0x51);
+	KUNIT_EXPECT_EQ(test, m->vcpu->timer_tsc, 0ULL);
+	KUNIT_EXPECT_FALSE(test, hrtimer_active(&m->vcpu->base.lapic_timer));
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(the_processor_takes_a_vector),
 	KUNIT_CASE(the_processor_ends_a_vector),
@@ -363,4 +517,21 @@ static struct kunit_suite suite_by_hand = {
 	.test_cases = cases_by_hand,
 };
 
-kunit_test_suites(&suite, &suite_by_hand);
+static struct kunit_case cases_of_timer[] = {
+	KUNIT_CASE(frequent_writes_ask_for_nothing),
+	KUNIT_CASE(an_end_lets_the_next_one_come),
+	KUNIT_CASE(other_writes_show_the_whole_page),
+	KUNIT_CASE(the_processor_counts),
+	KUNIT_CASE(a_periodic_timer_rests_for_its_tick),
+	KUNIT_CASE(the_host_wakes_a_sleeper),
+	{}
+};
+
+static struct kunit_suite suite_of_timer = {
+	.name = "apicv_registers",
+	.init = start_with_timer,
+	.exit = finish,
+	.test_cases = cases_of_timer,
+};
+
+kunit_test_suites(&suite, &suite_by_hand, &suite_of_timer);

@@ -385,6 +385,11 @@ static void set_apicv(struct vtr_vcpu *vcpu, const struct vtr_apicv *apicv)
 	fake_of(vcpu)->apicv = *apicv;
 }
 
+static void set_timer(struct vtr_vcpu *vcpu, u64 tsc)
+{
+	fake_of(vcpu)->timer_tsc = tsc;
+}
+
 struct vtr_backend fake_backend = {
 	.id		 = VTR_BACKEND_FAKE,
 	.name		 = "fake",
@@ -426,6 +431,7 @@ struct vtr_backend fake_backend = {
 	.set_window	 = set_window,
 	.set_step	 = set_step,
 	.set_apicv	 = set_apicv,
+	.set_timer	 = set_timer,
 	.flush_slat	 = flush_slat,
 	.check_sregs	 = check_sregs,
 	.snapshot	 = snapshot,

@@ -43,6 +43,7 @@ struct fake_step {
  * @delivered, @nr_delivered: events that the guest has got
  * @interrupt_window, @nmi_window, @step: what the core has asked for
  * @apicv: what the processor does of the APIC
+ * @timer_tsc: when the core wants the guest to be left
  * @loads, @puts, @flushes, @skips: calls so far
  * @violations: calls that broke a rule of module/backend.h
  * @loaded: between vcpu_load and vcpu_put
@@ -70,6 +71,7 @@ struct fake_vcpu {
 	bool nmi_window;
 	bool step;
 	struct vtr_apicv apicv;
+	u64 timer_tsc;
 
 	unsigned int loads;
 	unsigned int puts;

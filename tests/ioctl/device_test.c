@@ -139,7 +139,7 @@ static void check_used(const char *name, bool wanted)
 /* "Used" is what VMs do that are made from now on. */
 static void features_follow_the_parameters(void)
 {
-	unsigned int apicv = read_parameter("apicv"), slice = read_parameter("slice_us");
+	unsigned int apicv = read_parameter("apicv");
 
 	for (unsigned int level = 0; level <= 2; level++) {
 		write_parameter("apicv", level);
@@ -148,11 +148,6 @@ static void features_follow_the_parameters(void)
 		check_used("EPT", true);
 	}
 	write_parameter("apicv", apicv);
-	write_parameter("slice_us", 1000);
-	check_used("preemption timer", true);
-	write_parameter("slice_us", 0);
-	check_used("preemption timer", false);
-	write_parameter("slice_us", slice);
 }
 
 static void feature_list_keeps_to_the_room(void)
