@@ -49,7 +49,7 @@ tree: module tool test-programs
 module:
 	@nested/ensure-packages build
 	@mkdir -p $(root)
-	@cp -up --parents $(sources) $(mirror)/
+	@cp -u --parents $(sources) $(mirror)/
 	@dir=$$(nested/kernels get $(KERNEL)) && \
 		$(MAKE) --no-print-directory -C "$$(cat $$dir/kdir)" M=$(CURDIR)/$(mirror) \
 			W=1 modules >$(mirror)/build.log 2>&1 || \
@@ -61,7 +61,7 @@ module:
 .PHONY: host-module
 host-module:
 	@mkdir -p $(build)/host
-	@cp -up --parents $(sources) $(build)/host/
+	@cp -u --parents $(sources) $(build)/host/
 	$(MAKE) -C /lib/modules/$(shell uname -r)/build M=$(CURDIR)/$(build)/host modules
 	@echo 'built $(build)/host/vitrine.ko'
 
