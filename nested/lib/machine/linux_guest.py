@@ -14,6 +14,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 
 from . import cpio, image, kernels, payload
 from .errors import Failure
@@ -37,10 +38,10 @@ def guest_kernel(name: str) -> kernels.Kernel:
     return kernels.Kernel(name, kernels.find(name), 0, 0, 0)
 
 
-def initrd(options: argparse.Namespace, kernel: kernels.Kernel) -> bytes:
+def initrd(command: str | None, kernel: kernels.Kernel, modules: Sequence[str] = (),
+           programs: Sequence[str] = (), files: Sequence[pathlib.Path] = ()) -> bytes:
     """Debian's busybox, the programs of linux-guest/, and what is to be run."""
     root = cpio.Archive()
-    modules = [*(MODULES if options.guest != "lean" else ()), *options.module]
     if modules:
         payload.add_modules(root, kernel, modules)
         root.file("modules", " ".join(modules).encode() + b"\n")
@@ -53,11 +54,11 @@ def initrd(options: argparse.Namespace, kernel: kernels.Kernel) -> bytes:
     root.file("bin/end", end.read_bytes(), 0o755)
     root.file("etc/acpi/PWRF/00000080", b"#!/bin/sh\npoweroff -f\n", 0o755)
     root.file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
-    payload.add_programs(root, payload.Job([], programs=options.program))
-    for path in options.guest_file:
+    payload.add_programs(root, payload.Job([], programs=list(programs)))
+    for path in files:
         root.copy(f"root/{path.name}", path)
-    if options.command is not None:
-        root.file("command", options.command.encode() + b"\n")
+    if command is not None:
+        root.file("command", command.encode() + b"\n")
     return gzip.compress(root.bytes(), 6, mtime=0)
 
 
@@ -137,7 +138,8 @@ def main(argv: list[str]) -> int:
     kernel = guest_kernel(options.guest)
     vmlinuz = own_kernel(options.image) if options.image else checked_kernel(kernel)
     with tempfile.NamedTemporaryFile(prefix="vitrine-initrd-") as disk:
-        disk.write(initrd(options, kernel))
+        modules = [*(MODULES if options.guest != "lean" else ()), *options.module]
+        disk.write(initrd(options.command, kernel, modules, options.program, options.guest_file))
         disk.flush()
         words = ["console=ttyS0", *options.append.split()]
         run = [NESTED / "run", "--quiet", "--kernel", options.host, "--cpus", options.host_cpus,

@@ -207,7 +207,7 @@ def record(options: argparse.Namespace) -> str:
     kernel = linux_guest.guest_kernel("6.1")
     vmlinuz = linux_guest.checked_kernel(kernel)
     with tempfile.NamedTemporaryFile(prefix="vitrine-initrd-") as disk:
-        disk.write(linux_guest.initrd(COMMAND, kernel, []))
+        disk.write(linux_guest.initrd(COMMAND, kernel))
         disk.flush()
         run = [NESTED / "run", "--quiet", "--kernel", "6.1", "--cpus", 2, "--clock",
                linux_guest.CLOCK, "--memory", 256 + linux_guest.HOST_MEMORY, "--timeout",
