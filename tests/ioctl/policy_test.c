@@ -618,7 +618,8 @@ static void what_a_guest_moves_its_counter_by_is_added_up(void)
 /* A saved vCPU has a counter and a sum: setting one does not change the other. */
 static void the_program_sets_counter_and_sum_apart(void)
 {
-	const struct vtr_msr sum = { .index = 0x3b, .value = 1ull << 50 }, counter = { .index = TSC };
+	const struct vtr_msr sum = { .index = 0x3b, .value = 1ull << 50 };
+	const struct vtr_msr counter = { .index = TSC };
 	struct vcpu *vcpu = enter_msr(new_vm(4 * MB, 0), &guest_reads_msr, 0x3b, 7);
 	struct vtr_tsc before, after;
 

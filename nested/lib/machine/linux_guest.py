@@ -70,7 +70,7 @@ def digest(path: pathlib.Path) -> str:
 
 
 def own_kernel(path: pathlib.Path) -> pathlib.Path:
-    """A file that somebody has named."""
+    """A file that somebody has named, or that was built here."""
     print(f"guest kernel: {path}\n  SHA-256 {digest(path)}", file=sys.stderr, flush=True)
     return path
 
@@ -136,7 +136,10 @@ def arguments(argv: list[str]) -> argparse.Namespace:
 def main(argv: list[str]) -> int:
     options = arguments(argv)
     kernel = guest_kernel(options.guest)
-    vmlinuz = own_kernel(options.image) if options.image else checked_kernel(kernel)
+    if options.image or options.guest == "lean":
+        vmlinuz = own_kernel(options.image or kernel.place / "vmlinuz")
+    else:
+        vmlinuz = checked_kernel(kernel)
     with tempfile.NamedTemporaryFile(prefix="vitrine-initrd-") as disk:
         modules = [*(MODULES if options.guest != "lean" else ()), *options.module]
         disk.write(initrd(options.command, kernel, modules, options.program, options.guest_file))
