@@ -77,7 +77,7 @@ status=$?
 tr -d '\r' <"$out/said" | sed -n 's/.*\(rcu-torture:\( rtc: .* ver:\|--- \).*\)/# \1/p'
 result "the guest comes to an end" test "$status" = 0
 result "its verdict" has 'rcu-torture:--- End of test: SUCCESS'
-result "there were new versions to read" counted ver
+result "there were new versions to read" counted '[Vv][Ee][Rr]'
 result "a CPU went off" has 'rcu-torture: .*onoff: [0-9]+/[0-9]+:[1-9]'
 result "and came back, by INIT and start-up IPI" counted onoff
 result "no stall, nothing worse" eval '! has "rcu: INFO|detected stall|lockup|BUG|Oops|WARNING|!!!"'
